@@ -1,0 +1,24 @@
+"""A progress bar where somebody is looking, and nothing elsewhere."""
+
+import sys
+
+from tqdm.auto import tqdm
+
+
+def is_live_notebook():
+    """Whether this is a notebook with a person in front of it.
+
+    A notebook that a program executes has no one to type into it, and its kernel is told so.
+    """
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    kernel = getattr(get_ipython(), "kernel", None)
+    return bool(getattr(kernel, "_allow_stdin", False))
+
+
+def progress(iterable, **options):
+    """Wrap `iterable` in a tqdm bar that vanishes at the end, on a terminal and in a live notebook."""
+    seen = is_live_notebook() or sys.stderr.isatty()
+    return tqdm(iterable, leave=False, disable=not seen, **options)

@@ -1,0 +1,63 @@
+"""The concise model: a Gluon recurrent layer with an output layer."""
+
+from d2l_gru._checks import check_device, check_int, check_token_ids
+from d2l_gru._mxnet import gluon, init, npx
+
+
+class RNNModel(gluon.Block):
+    """A character language model around a Gluon layer: token ids in, logits out.
+
+    Args:
+        rnn_layer: such as ``gluon.rnn.GRU(256)``, of layout TNC.
+        vocab_size: at least 1.
+
+    Raises:
+        ValueError: `vocab_size` is below 1, or the layer's layout is not TNC.
+
+    Source: Dive into Deep Learning, ``d2l.RNNModel``, 2019.
+    """
+
+    def __init__(self, rnn_layer, vocab_size, **kwargs):
+        super().__init__(**kwargs)
+        if getattr(rnn_layer, "_layout", "TNC") != "TNC":
+            raise ValueError(f"rnn_layer must have layout 'TNC', not {rnn_layer._layout!r}")
+        self.vocab_size = check_int("vocab_size", vocab_size, 1)
+        self.rnn = rnn_layer
+        self.dense = gluon.nn.Dense(vocab_size)
+
+    def forward(self, X, state):
+        """Return logits (num_steps * batch_size, vocab_size) and the new state.
+
+        Args:
+            X: token ids (batch_size, num_steps).
+            state: as from `begin_state`.
+
+        Raises:
+            ValueError: an id is out of range, or X and the state are on different devices.
+        """
+        check_token_ids(X, self.vocab_size)
+        check_device("X", X, state[0].ctx)
+        H, state = self.rnn(npx.one_hot(X.T, self.vocab_size), state)
+        return self.dense(H.reshape(-1, H.shape[-1])), state
+
+    def begin_state(self, batch_size, device):
+        """Return the state before the first token: a list of zeros (layers, batch_size, hiddens)."""
+        return self.rnn.begin_state(batch_size=check_int("batch_size", batch_size, 1), ctx=device)
+
+    def prepare(self, device):
+        """Draw the parameters on `device`, weights N(0, 0.01²), unless they are there already.
+
+        Raises:
+            ValueError: they are on another device.
+        """
+        params = self.collect_params()
+        if any(param._data is None and not param._deferred_init for param in params.values()):
+            self.initialize(init=init.Normal(0.01), ctx=device)
+        for name, param in params.items():
+            if param.list_ctx() != [device]:
+                raise ValueError(f"{name} is on {param.list_ctx()}, but {device} is asked for")
+
+    def parameters(self):
+        """Return the arrays to train, each with its gradient in ``.grad``."""
+        params = self.collect_params().values()
+        return [param.data() for param in params if param.grad_req != "null"]

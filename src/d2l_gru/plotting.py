@@ -1,0 +1,91 @@
+"""The perplexity curve, and figures that come out the same each time."""
+
+import sys
+import time
+
+from d2l_gru._checks import check_int
+from d2l_gru._progress import is_live_notebook
+
+# The same data must give the same file: no random ids, no date, no vertices dropped.
+STYLE = {
+    "svg.hashsalt": "d2l_gru",
+    "path.simplify": False,
+    "figure.figsize": (5.6, 3.0),
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "font.size": 10,
+    "legend.frameon": False,
+}
+
+
+def use_svg_display():
+    """Show figures in notebooks as SVG, drawn in the book's style.
+
+    Source: Dive into Deep Learning, ``d2l.use_svg_display``, 2019.
+    """
+    import matplotlib
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    matplotlib.rcParams.update(STYLE)
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")
+
+
+class PerplexityCurve:
+    """The perplexity over the epochs, redrawn while training goes on in a live notebook.
+
+    Use it as a context manager; pass it as `train`'s `on_epoch`.  At the end it shows the whole
+    curve, once, in any notebook; elsewhere it shows nothing, and `figure` still holds the drawing.
+
+    Args:
+        num_epochs: the right end of the axis.
+        rulers: dict from a label to a perplexity, drawn as dashed lines to compare with.
+
+    Attributes:
+        figure: a ``matplotlib.figure.Figure``.
+    """
+
+    def __init__(self, num_epochs, rulers=None):
+        import matplotlib.figure
+
+        check_int("num_epochs", num_epochs, 1)
+        with matplotlib.rc_context(STYLE):
+            self.figure = matplotlib.figure.Figure()
+            self.axes = self.figure.subplots()
+        self.axes.set(xlabel="epoch", ylabel="perplexity", xlim=(1, max(num_epochs, 2)))
+        for label, value in (rulers or {}).items():
+            self.axes.axhline(value, color="0.45", linestyle="--", linewidth=1)
+            self.axes.text(num_epochs, value, label, ha="right", va="bottom", color="0.35")
+        (self.line,) = self.axes.plot([], [])
+        self._handle, self._drawn_at = None, 0.0
+
+    def __enter__(self):
+        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+            use_svg_display()
+            if is_live_notebook():
+                self._show()
+        return self
+
+    def __call__(self, epoch, history):
+        """Take in the newest epoch; redraw a live curve at most twice a second."""
+        self.line.set_data(range(1, epoch + 1), history.perplexity)
+        self.axes.relim()
+        self.axes.autoscale_view(scalex=False)
+        if self._handle is not None and time.monotonic() - self._drawn_at > 0.5:
+            self._show()
+
+    def __exit__(self, *error):
+        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+            self._show()
+
+    def _show(self):
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display(self.figure, display_id=True)
+        else:
+            self._handle.update(self.figure)
+        self._drawn_at = time.monotonic()

@@ -1,0 +1,160 @@
+"""The GRU from scratch: parameters, state, one equation a line, and a language model around it."""
+
+from d2l_gru._checks import check_device, check_int, check_shape, check_token_ids
+from d2l_gru._mxnet import np, npx
+
+
+def get_params(vocab_size, num_hiddens, device):
+    """Draw the parameters of a GRU language model: weights N(0, 0.01²), biases 0.
+
+    0.01 is the standard deviation.
+
+    Args:
+        vocab_size, num_hiddens: at least 1.
+        device: where the arrays live.
+
+    Returns:
+        The list [W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q], gradients attached:
+        W_x* (vocab_size, num_hiddens), W_h* (num_hiddens, num_hiddens), b_* (num_hiddens,),
+        W_hq (num_hiddens, vocab_size), b_q (vocab_size,).
+
+    Raises:
+        ValueError: a size is below 1.
+
+    Source: Dive into Deep Learning, "Gated Recurrent Units", 2019.
+    """
+    num_inputs = num_outputs = check_int("vocab_size", vocab_size, 1)
+    num_hiddens = check_int("num_hiddens", num_hiddens, 1)
+
+    def normal(*shape):
+        return np.random.normal(scale=0.01, size=shape, ctx=device)
+
+    def three():
+        return (
+            normal(num_inputs, num_hiddens),
+            normal(num_hiddens, num_hiddens),
+            np.zeros(num_hiddens, ctx=device),
+        )
+
+    params = [
+        *three(),  # update gate
+        *three(),  # reset gate
+        *three(),  # candidate
+        normal(num_hiddens, num_outputs),
+        np.zeros(num_outputs, ctx=device),
+    ]
+    for param in params:
+        param.attach_grad()
+    return params
+
+
+def init_gru_state(batch_size, num_hiddens, device):
+    """Return the state before the first token: ``(H,)``, H zeros (batch_size, num_hiddens).
+
+    Raises:
+        ValueError: a size is below 1.
+    """
+    shape = (check_int("batch_size", batch_size, 1), check_int("num_hiddens", num_hiddens, 1))
+    return (np.zeros(shape, ctx=device),)
+
+
+def gru(inputs, state, params):
+    """Run a GRU, reset gate before the product, and an output layer over a sequence.
+
+    Args:
+        inputs: (num_steps, batch_size, num_inputs), one-hot rows in the book.
+        state: ``(H,)``, H (batch_size, num_hiddens).
+        params: as from `get_params`.
+
+    Returns:
+        The logits (num_steps * batch_size, vocab_size), step by step, and the new state ``(H,)``.
+
+    Raises:
+        ValueError: shapes or devices do not fit together.
+
+    Source: Cho et al., arXiv:1406.1078v3, 2014; the update gate as in Dive into Deep Learning,
+    where Z = 1 keeps the state.
+    """
+    W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
+    (H,) = state
+    _check_gru(inputs, H, params)
+    outputs = []
+    for X in inputs:
+        Z = npx.sigmoid(np.dot(X, W_xz) + np.dot(H, W_hz) + b_z)
+        R = npx.sigmoid(np.dot(X, W_xr) + np.dot(H, W_hr) + b_r)
+        H_tilde = np.tanh(np.dot(X, W_xh) + np.dot(R * H, W_hh) + b_h)
+        H = Z * H + (1 - Z) * H_tilde
+        outputs.append(np.dot(H, W_hq) + b_q)
+    return np.concatenate(outputs, axis=0), (H,)
+
+
+def _check_gru(inputs, H, params):
+    if inputs.ndim != 3 or inputs.shape[0] < 1:
+        raise ValueError(
+            f"inputs must have shape (num_steps, batch_size, num_inputs), not {inputs.shape}"
+        )
+    _, batch_size, num_inputs = inputs.shape
+    num_hiddens, num_outputs = params[-2].shape
+    check_shape("H", H, (batch_size, num_hiddens))
+    gates = [(num_inputs, num_hiddens), (num_hiddens, num_hiddens), (num_hiddens,)]
+    shapes = 3 * gates + [(num_hiddens, num_outputs), (num_outputs,)]
+    names = "W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h W_hq b_q".split()
+    for name, param, shape in zip(names, params, shapes, strict=True):
+        check_shape(name, param, shape)
+        check_device(name, param, inputs.ctx)
+    check_device("H", H, inputs.ctx)
+
+
+class RNNModelScratch:
+    """A character language model around plain functions: token ids in, logits out.
+
+    Args:
+        vocab_size, num_hiddens: at least 1.
+        device: where the parameters live.
+        get_params: function (vocab_size, num_hiddens, device) to a list of arrays.
+        init_state: function (batch_size, num_hiddens, device) to a tuple of arrays.
+        forward_fn: function (inputs, state, params) to (logits, state); inputs are one-hot rows
+            (num_steps, batch_size, vocab_size).
+
+    Attributes:
+        params: the list that `get_params` returned.
+
+    Raises:
+        ValueError: a size is below 1.
+
+    Source: Dive into Deep Learning, ``d2l.RNNModelScratch``, 2019.
+    """
+
+    def __init__(self, vocab_size, num_hiddens, device, get_params, init_state, forward_fn):
+        self.vocab_size = check_int("vocab_size", vocab_size, 1)
+        self.num_hiddens = check_int("num_hiddens", num_hiddens, 1)
+        self.device = device
+        self.params = get_params(vocab_size, num_hiddens, device)
+        self.init_state, self.forward_fn = init_state, forward_fn
+
+    def __call__(self, X, state):
+        """Return logits (num_steps * batch_size, vocab_size) and the new state.
+
+        Args:
+            X: token ids (batch_size, num_steps).
+            state: as from `begin_state`.
+
+        Raises:
+            ValueError: an id is out of range, or X is not on the model's device.
+        """
+        check_token_ids(X, self.vocab_size)
+        check_device("X", X, self.device)
+        return self.forward_fn(npx.one_hot(X.T, self.vocab_size), state, self.params)
+
+    def begin_state(self, batch_size, device):
+        """Return the state before the first token, for `batch_size` rows."""
+        return self.init_state(batch_size, self.num_hiddens, device)
+
+    def prepare(self, device):
+        """Raise ValueError unless the parameters are on `device`."""
+        if self.device != device:
+            raise ValueError(f"the model is on {self.device}, but {device} is asked for")
+
+    def parameters(self):
+        """Return the arrays to train, each with its gradient in ``.grad``."""
+        return self.params

@@ -1,0 +1,169 @@
+"""Training a language model by truncated backpropagation through time."""
+
+import dataclasses
+import math
+import random
+import time
+
+from d2l_gru._checks import check_int, check_positive
+from d2l_gru._mxnet import autograd, gluon, np, npx
+from d2l_gru._progress import progress
+from d2l_gru.device import try_gpu
+from d2l_gru.plotting import PerplexityCurve
+from d2l_gru.prediction import predict
+
+
+def set_seed(seed):
+    """Seed Python's and MXNet's generators, which draw minibatches, parameters and samples."""
+    random.seed(seed)
+    npx.random.seed(check_int("seed", seed, 0))
+
+
+def perplexity(loss):
+    """Return ``exp(loss)``, the perplexity of a mean cross-entropy `loss` in nats per token."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf
+
+
+@dataclasses.dataclass
+class History:
+    """What a training run measured, one entry for each epoch.
+
+    Attributes:
+        perplexity: training perplexity, the mean loss of the epoch in the exponent.
+        tokens_per_second: trained tokens over wall-clock seconds.
+    """
+
+    perplexity: list = dataclasses.field(default_factory=list)
+    tokens_per_second: list = dataclasses.field(default_factory=list)
+
+
+def sgd(params, lr):
+    """Take one step of gradient descent: subtract `lr` times its gradient from each array."""
+    for param in params:
+        param[:] -= lr * param.grad
+
+
+def grad_clipping(params, theta):
+    """Scale all gradients by one factor so that their joint norm is at most `theta`, in place.
+
+    Args:
+        params: arrays with gradients attached, or a model with such ``parameters()``.
+        theta: the largest norm allowed, > 0.
+
+    Returns:
+        The norm before clipping, an array of shape ().
+
+    Raises:
+        ValueError: `theta` is not above 0.
+
+    Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
+    2013.
+    """
+    theta = check_positive("theta", theta)
+    params = params.parameters() if hasattr(params, "parameters") else params
+    norm = np.sqrt(sum((param.grad**2).sum() for param in params))
+    # Multiplying by min(1, theta / norm) needs no `if`, so nothing waits for the device.
+    scale = np.minimum(1, theta / np.maximum(norm, 1e-12))
+    for param in params:
+        param.grad[:] *= scale
+    return norm
+
+
+def train_epoch(model, train_iter, lr, device, clip=1.0):
+    """Train for one epoch.
+
+    With consecutive sampling the state is carried from minibatch to minibatch, detached: its value
+    goes on, its gradient does not.  With random sampling it starts at zero each time.
+
+    Args:
+        model: `RNNModelScratch`, `RNNModel`, or anything with their four methods.
+        train_iter: minibatches (X, Y) of token ids (batch_size, num_steps); a true attribute
+            ``use_random_iter`` says that they are no continuation of each other.
+        lr: learning rate, > 0.
+        device: where the model is.
+        clip: the largest norm of the gradients, > 0; None for no clipping.
+
+    Returns:
+        (perplexity, tokens per second).
+
+    Raises:
+        ValueError: `train_iter` yields nothing.
+    """
+    loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    carry = not getattr(train_iter, "use_random_iter", False)
+    state, total, num_tokens = None, 0.0, 0
+    start = time.perf_counter()
+    for X, Y in train_iter:
+        X, Y = X.as_in_ctx(device), Y.as_in_ctx(device)
+        if state is None or not carry:
+            state = model.begin_state(X.shape[0], device)
+        state = [H.detach() for H in state]
+        with autograd.record():
+            Y_hat, state = model(X, state)
+            l = loss(Y_hat, Y.T.reshape(-1)).mean()
+        l.backward()
+        params = model.parameters()
+        if clip is not None:
+            grad_clipping(params, clip)
+        sgd(params, lr)
+        total = total + l.detach() * Y.size
+        num_tokens += Y.size
+    if not num_tokens:
+        raise ValueError("train_iter yielded no minibatch")
+    mean_loss = float(total) / num_tokens
+    npx.waitall()  # the last updates are part of the epoch
+    return perplexity(mean_loss), num_tokens / (time.perf_counter() - start)
+
+
+def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=None):
+    """Train with stochastic gradient descent, and show a progress bar.
+
+    Args:
+        model, train_iter, lr, clip: as for `train_epoch`.
+        num_epochs: at least 1.
+        device: where the model is; None for `try_gpu()`.
+        on_epoch: function (epoch from 1, `History`), called after each epoch.
+
+    Returns:
+        A `History`.
+
+    Raises:
+        ValueError: a number is out of range, or the model is on another device.
+    """
+    lr, num_epochs = check_positive("lr", lr), check_int("num_epochs", num_epochs, 1)
+    if clip is not None:
+        clip = check_positive("clip (None for no clipping)", clip)
+    device = try_gpu() if device is None else device
+    model.prepare(device)
+    history = History()
+    for epoch in progress(range(1, num_epochs + 1), unit="epoch"):
+        ppl, speed = train_epoch(model, train_iter, lr, device, clip)
+        history.perplexity.append(ppl)
+        history.tokens_per_second.append(speed)
+        if on_epoch is not None:
+            on_epoch(epoch, history)
+    return history
+
+
+def train_ch8(model, train_iter, vocab, lr, num_epochs, device):
+    """Train, draw the perplexity, and print it with the speed and two completions.
+
+    Args:
+        model, train_iter, lr, num_epochs, device: as for `train`.
+        vocab: the `Vocab` of the completions.
+
+    Returns:
+        A `History`.
+
+    Source: Dive into Deep Learning, ``d2l.train_ch8``, 2019.
+    """
+    with PerplexityCurve(num_epochs) as curve:
+        history = train(model, train_iter, lr, num_epochs, device, on_epoch=curve)
+    ppl, speed = history.perplexity[-1], history.tokens_per_second[-1]
+    print(f"Perplexity {ppl:.1f}, {speed:.0f} tokens/sec on {device}")
+    for prefix in ("time traveller", "traveller"):
+        print(predict(prefix, 50, model, vocab, device))
+    return history

@@ -11,7 +11,7 @@ from d2l_gru import _before_mxnet  # noqa: F401  (makes a later `import mxnet` w
 __version__ = "0.1.0"
 
 _NAMES = {
-    "data": ["Vocab", "load_corpus_time_machine", "read_time_machine", "tokenize"],
+    "data": ["Vocab", "load_corpus_time_machine", "ngram_perplexity", "read_time_machine", "tokenize"],
     "minibatches": [
         "SeqDataLoader",
         "load_data_time_machine",
@@ -23,6 +23,7 @@ _NAMES = {
     "training": [
         "History",
         "grad_clipping",
+        "gradient_norm",
         "perplexity",
         "set_seed",
         "sgd",

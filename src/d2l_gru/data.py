@@ -1,6 +1,7 @@
 """From text to token ids: cleaning, tokens, vocabulary.  Needs no deep-learning framework."""
 
 import collections
+import math
 import re
 import warnings
 
@@ -18,7 +19,8 @@ def read_time_machine():
         A list of str, one for each line of the file, empty lines included.
 
     Raises:
-        As `d2l_gru.corpus.find`.
+        OSError: ``D2L_GRU_DATA`` names a folder without the text, or the cache cannot be written.
+        ValueError: the text there is not the expected one.
 
     Source: Dive into Deep Learning, ``d2l.read_time_machine``, 2019.
     """
@@ -130,3 +132,27 @@ def load_corpus_time_machine(max_tokens=-1, token="char"):
     vocab = Vocab(lines)
     corpus = [vocab[token] for line in lines for token in line]
     return (corpus if max_tokens == -1 else corpus[:max_tokens]), vocab
+
+
+def ngram_perplexity(corpus, n):
+    """Return the perplexity of an n-gram model on the text that it was fitted to.
+
+    The model gives a token, after the n - 1 tokens before it, the relative frequency that it has
+    there.  It is a ruler for networks: n = 1 knows frequencies only, n = 2 pairs.
+
+    Args:
+        corpus: a sequence of tokens or ids, at least n long.
+        n: at least 1.
+
+    Raises:
+        ValueError: `n` is below 1, or the corpus is shorter than `n`.
+    """
+    n = check_int("n", n, 1)
+    if len(corpus) < n:
+        raise ValueError(f"corpus must have at least n = {n} tokens, not {len(corpus)}")
+    grams = collections.Counter(zip(*(corpus[i:] for i in range(n)), strict=False))
+    contexts = collections.Counter()
+    for gram, count in grams.items():
+        contexts[gram[:-1]] += count
+    log_likelihood = sum(m * math.log(m / contexts[gram[:-1]]) for gram, m in grams.items())
+    return math.exp(-log_likelihood / sum(grams.values()))

@@ -22,7 +22,7 @@ def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
             is more cautious, more is more random.
 
     Returns:
-        A str: the prefix and `num_preds` characters.
+        The prefix and `num_preds` characters more, a str.
 
     Raises:
         ValueError: the prefix is empty or holds a character out of the vocabulary, `num_preds` or

@@ -14,9 +14,9 @@ def get_params(vocab_size, num_hiddens, device):
         device: where the arrays live.
 
     Returns:
-        The list [W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q], gradients attached:
-        W_x* (vocab_size, num_hiddens), W_h* (num_hiddens, num_hiddens), b_* (num_hiddens,),
-        W_hq (num_hiddens, vocab_size), b_q (vocab_size,).
+        The list ``[W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q]``, gradients
+        attached.  ``W_x*`` is (vocab_size, num_hiddens), ``W_h*`` (num_hiddens, num_hiddens), the
+        biases (num_hiddens,), ``W_hq`` (num_hiddens, vocab_size) and ``b_q`` (vocab_size,).
 
     Raises:
         ValueError: a size is below 1.
@@ -49,7 +49,7 @@ def get_params(vocab_size, num_hiddens, device):
 
 
 def init_gru_state(batch_size, num_hiddens, device):
-    """Return the state before the first token: ``(H,)``, H zeros (batch_size, num_hiddens).
+    """Return the state before the first token, ``(H,)`` with H zeros (batch_size, num_hiddens).
 
     Raises:
         ValueError: a size is below 1.

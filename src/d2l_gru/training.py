@@ -34,16 +34,23 @@ class History:
     Attributes:
         perplexity: training perplexity, the mean loss of the epoch in the exponent.
         tokens_per_second: trained tokens over wall-clock seconds.
+        gradient_norm: the largest norm of the gradients, before clipping.
     """
 
     perplexity: list = dataclasses.field(default_factory=list)
     tokens_per_second: list = dataclasses.field(default_factory=list)
+    gradient_norm: list = dataclasses.field(default_factory=list)
 
 
 def sgd(params, lr):
     """Take one step of gradient descent: subtract `lr` times its gradient from each array."""
     for param in params:
         param[:] -= lr * param.grad
+
+
+def gradient_norm(params):
+    """Return the joint Euclidean norm of the arrays' gradients, an array of shape ()."""
+    return np.sqrt(sum((param.grad**2).sum() for param in params))
 
 
 def grad_clipping(params, theta):
@@ -64,7 +71,7 @@ def grad_clipping(params, theta):
     """
     theta = check_positive("theta", theta)
     params = params.parameters() if hasattr(params, "parameters") else params
-    norm = np.sqrt(sum((param.grad**2).sum() for param in params))
+    norm = gradient_norm(params)
     # Multiplying by min(1, theta / norm) needs no `if`, so nothing waits for the device.
     scale = np.minimum(1, theta / np.maximum(norm, 1e-12))
     for param in params:
@@ -87,14 +94,14 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
         clip: the largest norm of the gradients, > 0; None for no clipping.
 
     Returns:
-        (perplexity, tokens per second).
+        (perplexity, tokens per second, largest norm of the gradients before clipping).
 
     Raises:
         ValueError: `train_iter` yields nothing.
     """
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
     carry = not getattr(train_iter, "use_random_iter", False)
-    state, total, num_tokens = None, 0.0, 0
+    state, total, num_tokens, largest = None, 0.0, 0, 0.0
     start = time.perf_counter()
     for X, Y in train_iter:
         X, Y = X.as_in_ctx(device), Y.as_in_ctx(device)
@@ -106,8 +113,8 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
             l = loss(Y_hat, Y.T.reshape(-1)).mean()
         l.backward()
         params = model.parameters()
-        if clip is not None:
-            grad_clipping(params, clip)
+        norm = gradient_norm(params) if clip is None else grad_clipping(params, clip)
+        largest = np.maximum(largest, norm)
         sgd(params, lr)
         total = total + l.detach() * Y.size
         num_tokens += Y.size
@@ -115,7 +122,8 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
         raise ValueError("train_iter yielded no minibatch")
     mean_loss = float(total) / num_tokens
     npx.waitall()  # the last updates are part of the epoch
-    return perplexity(mean_loss), num_tokens / (time.perf_counter() - start)
+    speed = num_tokens / (time.perf_counter() - start)
+    return perplexity(mean_loss), speed, float(largest)
 
 
 def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=None):
@@ -140,9 +148,10 @@ def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=
     model.prepare(device)
     history = History()
     for epoch in progress(range(1, num_epochs + 1), unit="epoch"):
-        ppl, speed = train_epoch(model, train_iter, lr, device, clip)
+        ppl, speed, norm = train_epoch(model, train_iter, lr, device, clip)
         history.perplexity.append(ppl)
         history.tokens_per_second.append(speed)
+        history.gradient_norm.append(norm)
         if on_epoch is not None:
             on_epoch(epoch, history)
     return history

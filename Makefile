@@ -1,0 +1,69 @@
+# `make` alone lists the commands.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help book test run html serve lint lock setup clean
+
+# Variables of the outside that would bring other packages into .venv.
+unexport PYTHONPATH PYTHONHOME
+# make STRICT=1: warnings are errors, and every page is read anew.
+STRICT ?=
+# make PYTHON=python3.12: make .venv with this Python.
+PYTHON ?=
+# make test ARGS="-k vocab": arguments for the program that is run.
+ARGS ?=
+
+BIN := .venv/bin
+# Where the sample text stands in for the corpus, the runner leaves the book in _build/sample.
+SOURCE = $(if $(wildcard _build/sample/_config.yml),_build/sample,.)
+DONE = _build/html/.done$(if $(STRICT),-strict)$(subst /,-,$(SOURCE))
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'Variables: STRICT=1 (warnings are errors), PYTHON=python3.12, ARGS="..."'
+
+book: setup ## make the HTML book, _build/html/index.html: set up, run what is stale, render
+	@$(BIN)/python tools/run_chapters.py $(ARGS)
+	@$(MAKE) --no-print-directory html
+
+test: setup ## run the unit tests, and every chapter against its stored outputs
+	@$(BIN)/python -m d2l_gru.corpus
+	$(BIN)/pytest --nbval $(ARGS)
+
+run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
+	@$(BIN)/python tools/run_chapters.py $(ARGS)
+
+html: setup ## render the stored notebooks, without running any
+	@$(MAKE) --no-print-directory $(DONE)
+
+$(DONE): _config.yml tools/offline_mathjax.py requirements/cpu.txt \
+		$(wildcard $(SOURCE)/_config.yml $(SOURCE)/book/* $(SOURCE)/book/assets/* src/d2l_gru/*.py)
+	@rm -f _build/html/.done*
+	@$(BIN)/jupyter-book build $(SOURCE)/book --config $(SOURCE)/_config.yml \
+		--path-output . -q -n --keep-going $(if $(STRICT),-W --all)
+	@touch $@
+
+serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon as it is saved
+	-@$(BIN)/python tools/run_chapters.py
+	@$(MAKE) --no-print-directory preview
+
+preview:
+	@BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-autobuild -c tools $(SOURCE)/book _build/serve -q -n \
+		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' \
+		--pre-build '$(BIN)/python tools/run_chapters.py' $(ARGS)
+
+lint: setup ## check the style of the code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+lock: setup ## pin requirements/*.txt anew from pyproject.toml (ARGS=--upgrade for newer versions)
+	for kind in cpu gpu; do $(BIN)/uv pip compile -q --universal --python-version 3.10 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS) \
+		pyproject.toml --extra $$kind --group book -o requirements/$$kind.txt || exit 1; done
+
+setup: ## make .venv, if need be
+	@command -v $(or $(PYTHON),python3) >/dev/null || \
+		{ echo "$(or $(PYTHON),python3) is not installed; the book needs Python 3.10 to 3.12"; exit 1; }
+	@$(or $(PYTHON),python3) tools/setup.py $(if $(PYTHON),--this-python)
+
+clean: ## remove what was rendered (_build); .venv stays
+	rm -rf _build

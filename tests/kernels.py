@@ -1,0 +1,38 @@
+"""A Jupyter kernel to run cells in, as a program does and as a person does."""
+
+import sys
+
+from jupyter_client.manager import KernelManager
+
+
+class Kernel:
+    """A kernel of this Python; use it as a context manager."""
+
+    def __enter__(self):
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.kernel_spec.argv[0] = sys.executable
+        self.manager.start_kernel()
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+        return self
+
+    def __exit__(self, *error):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+    def run(self, source, live=False):
+        """Run a cell; return its output messages as (type, content), raising the cell's error."""
+        request = self.client.execute(source, allow_stdin=live, stop_on_error=False)
+        messages = []
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                return messages
+            if kind == "error":
+                raise AssertionError("\n".join(content["traceback"]))
+            if kind not in ("status", "execute_input"):
+                messages.append((kind, content))

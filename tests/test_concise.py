@@ -1,0 +1,151 @@
+"""The concise model: which function Gluon's GRU computes, and the model around it."""
+
+import numpy
+import pytest
+import reference_gru as ref
+from mxnet import autograd, cpu, gluon, init, np
+from mxnet.gluon import rnn
+
+import d2l_gru as d2l
+
+pytestmark = pytest.mark.usefixtures("seeded")
+
+V, H, B, T = 5, 4, 3, 6
+
+
+def f32(values):
+    return np.array(values, dtype="float32")
+
+
+def close(a, b, atol):
+    numpy.testing.assert_allclose(a, b, rtol=0, atol=atol)
+
+
+@pytest.fixture
+def model():
+    """A model whose weights and biases are all random, and large enough to matter."""
+    model = d2l.RNNModel(rnn.GRU(H, input_size=V), V)
+    model.initialize(ctx=cpu())
+    rng = numpy.random.default_rng(3)
+    model.dense(np.zeros((1, H)))  # lets it infer its shape
+    for param in model.collect_params().values():
+        param.set_data(f32(rng.normal(scale=0.7, size=param.shape)))
+    return model
+
+
+@pytest.fixture
+def case():
+    rng = numpy.random.default_rng(1)
+    X, Y = rng.integers(0, V, (2, B, T))
+    return X, Y, rng.normal(size=(B, H))
+
+
+def run(model, X, H0):
+    Y_hat, (H1,) = model(np.array(X, dtype="int32"), [f32(H0[None])])
+    return Y_hat.asnumpy(), H1.asnumpy()[0]
+
+
+def test_gluon_resets_after_the_product_in_the_order_r_z_n(model, case):
+    X, _, H0 = case
+    p = ref.from_gluon(model.rnn, model.dense)
+    expected, H_expected, _ = ref.forward(ref.one_hot(X, V), H0, p, "after")
+    Y_hat, H1 = run(model, X, H0)
+    assert Y_hat.shape == (T * B, V)
+    close(Y_hat, expected, 1e-5)
+    close(H1, H_expected, 1e-5)
+
+
+def test_gradients_agree_with_the_reference(model, case):
+    X, Y, H0 = case
+    p = ref.from_gluon(model.rnn, model.dense)
+    with autograd.record():
+        Y_hat, _ = model(np.array(X, dtype="int32"), [f32(H0[None])])
+        loss = gluon.loss.SoftmaxCrossEntropyLoss()(Y_hat, np.array(Y.T.reshape(-1))).mean()
+    loss.backward()
+    expected = ref.gradients(ref.one_hot(X, V), H0, p, "after", Y)
+    for name, grad in ref.gradients_from_gluon(model.rnn, model.dense).items():
+        assert abs(expected[name]).max() > 1e-3, f"{name} has no gradient to compare"
+        numpy.testing.assert_allclose(grad, expected[name], atol=1e-4, err_msg=name)
+
+
+def as_before(p):
+    """The nearest that reset-before comes: one bias for the candidate."""
+    return {name: value for name, value in p.items() if name != "c_h"} | {"b_h": p["b_h"] + p["c_h"]}
+
+
+def test_gluon_does_not_reset_before_the_product(model, case):
+    X, _, H0 = case
+    p = as_before(ref.from_gluon(model.rnn, model.dense))
+    before, _, _ = ref.forward(ref.one_hot(X, V), H0, p, "before")
+    assert abs(run(model, X, H0)[0] - before).max() > 0.01
+
+
+def test_with_the_reset_gate_at_1_both_gru_are_one(model, case):
+    X, _, H0 = case
+    bias = model.rnn.l0_i2h_bias.data()
+    bias[:H] = 50
+    model.rnn.l0_i2h_bias.set_data(bias)
+    p = as_before(ref.from_gluon(model.rnn, model.dense))
+    before, _, _ = ref.forward(ref.one_hot(X, V), H0, p, "before")
+    close(run(model, X, H0)[0], before, 1e-5)
+
+
+def test_two_minibatches_in_turn_are_one_long_minibatch(model, case):
+    X, _, H0 = case
+    whole, H_whole = run(model, X, H0)
+    first, H1 = run(model, X[:, :2], H0)
+    second, H2 = run(model, X[:, 2:], H1)
+    close(numpy.concatenate([first, second]), whole, 1e-6)
+    close(H2, H_whole, 1e-6)
+
+
+def test_parameters_are_drawn_as_documented():
+    model = d2l.RNNModel(rnn.GRU(256), 28)
+    model.prepare(cpu())
+    model(np.zeros((1, 1), dtype="int32"), model.begin_state(1, cpu()))
+    assert sum(param.size for param in model.parameters()) == 226_844 == 226_076 + 3 * 256
+    for name, param in model.collect_params().items():
+        if name.endswith("bias"):
+            assert not param.data().any(), name
+        else:
+            assert abs(param.data().asnumpy().std() - 0.01) < 0.0004, name
+
+
+def test_prepare_leaves_existing_parameters_alone(model):
+    before = [param.asnumpy() for param in model.parameters()]
+    model.prepare(cpu())
+    for old, new in zip(before, model.parameters(), strict=True):
+        numpy.testing.assert_array_equal(old, new.asnumpy())
+
+
+def test_prepare_leaves_another_initializer_alone():
+    model = d2l.RNNModel(rnn.GRU(H), V)
+    model.initialize(init.Constant(0.25), ctx=cpu())
+    model.prepare(cpu())
+    model(np.zeros((1, 1), dtype="int32"), model.begin_state(1, cpu()))
+    assert (model.dense.weight.data() == 0.25).all()
+
+
+def test_frozen_parameters_are_not_trained(model):
+    model.rnn.l0_i2h_weight.grad_req = "null"
+    trained = model.parameters()
+    assert len(trained) == 5
+    assert all(param.grad is not None for param in trained)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes"),
+    [
+        (lambda: rnn.GRU(H), [(1, 2, H)]),
+        (lambda: rnn.GRU(H, num_layers=2), [(2, 2, H)]),
+        (lambda: rnn.LSTM(H), [(1, 2, H), (1, 2, H)]),
+        (lambda: rnn.RNN(H), [(1, 2, H)]),
+    ],
+)
+def test_any_recurrent_layer_fits(layer, shapes):
+    model = d2l.RNNModel(layer(), V)
+    model.prepare(cpu())
+    state = model.begin_state(2, cpu())
+    assert [h.shape for h in state] == shapes and not any(h.any() for h in state)
+    Y_hat, state = model(np.ones((2, 3), dtype="int32"), state)
+    assert Y_hat.shape == (6, V) and [h.shape for h in state] == shapes

@@ -1,0 +1,93 @@
+"""Devices: the choice, and whole runs on one that is not the default."""
+
+import pytest
+from mxnet import Context, cpu, gpu, np, npx
+from mxnet.gluon import rnn
+
+import d2l_gru as d2l
+
+pytestmark = pytest.mark.usefixtures("seeded")
+
+# On a machine without a GPU cpu(1) is another device than cpu(0), and lets both kinds of error occur.
+HERE, ELSEWHERE = cpu(0), cpu(1)
+V, H = 5, 4
+
+
+def scratch(device):
+    return d2l.RNNModelScratch(V, H, device, d2l.get_params, d2l.init_gru_state, d2l.gru)
+
+
+def concise(device):
+    model = d2l.RNNModel(rnn.GRU(H), V)
+    model.prepare(device)
+    return model
+
+
+both = pytest.mark.parametrize("make", [scratch, concise])
+
+
+@pytest.fixture
+def loader():
+    return d2l.SeqDataLoader([1, 2, 3, 4] * 10, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "i", "expected"),
+    [(0, 0, cpu()), (1, 0, gpu(0)), (1, 1, cpu()), (2, 1, gpu(1)), (2, 5, cpu())],
+)
+def test_try_gpu_takes_a_gpu_that_is_there(monkeypatch, num_gpus, i, expected):
+    monkeypatch.setattr(npx, "num_gpus", lambda: num_gpus)
+    assert d2l.try_gpu(i) == expected
+    assert i or d2l.try_gpu() == expected
+
+
+def test_try_gpu_on_this_machine():
+    device = d2l.try_gpu()
+    assert isinstance(device, Context)
+    assert (device.device_type == "gpu") == (npx.num_gpus() > 0)
+
+
+@both
+def test_everything_lives_on_the_device_that_is_asked_for(make, loader):
+    model = make(ELSEWHERE)
+    assert all(h.ctx == ELSEWHERE for h in model.begin_state(2, ELSEWHERE))
+    assert len(d2l.train(model, loader, 1, 1, ELSEWHERE).perplexity) == 1
+    assert all(p.ctx == p.grad.ctx == ELSEWHERE for p in model.parameters())
+    vocab = d2l.Vocab(list("abcd"))
+    assert d2l.predict("abc", 0, model, vocab, ELSEWHERE) == "abc"
+    assert d2l.predict("abc", 4, model, vocab, ELSEWHERE, temperature=0.5).startswith("abc")
+
+
+@both
+@pytest.mark.parametrize("call", ["train", "predict", "prepare"])
+def test_a_model_elsewhere_is_an_error_that_names_both_devices(make, loader, call):
+    model, before = make(ELSEWHERE), []
+    calls = {
+        "train": lambda: d2l.train(model, loader, 1, 1, HERE, on_epoch=before.append),
+        "predict": lambda: d2l.predict("a", 1, model, d2l.Vocab(list("abcd")), HERE),
+        "prepare": lambda: model.prepare(HERE),
+    }
+    with pytest.raises(ValueError, match=r"cpu\(1\).*but cpu\(0\)"):
+        calls[call]()
+    assert before == []
+
+
+@both
+def test_ids_and_states_elsewhere_are_errors_that_name_both_devices(make, loader):
+    model = make(HERE)
+    X, _ = next(iter(loader))
+    at = {device: X.as_in_ctx(device) for device in (HERE, ELSEWHERE)}
+    for ids, state_device in [(ELSEWHERE, HERE), (HERE, ELSEWHERE)]:
+        with pytest.raises(ValueError, match="is on cpu") as caught:
+            model(at[ids], model.begin_state(2, state_device))
+        assert "cpu(0)" in str(caught.value) and "cpu(1)" in str(caught.value)
+
+
+def test_gru_names_the_array_that_is_elsewhere():
+    inputs, (H0,) = np.zeros((3, 2, V)), d2l.init_gru_state(2, H, HERE)
+    params = d2l.get_params(V, H, HERE)
+    with pytest.raises(ValueError, match=r"H is on cpu\(1\), but cpu\(0\)"):
+        d2l.gru(inputs, (H0.as_in_ctx(ELSEWHERE),), params)
+    params[7] = params[7].as_in_ctx(ELSEWHERE)
+    with pytest.raises(ValueError, match=r"W_hh is on cpu\(1\), but cpu\(0\)"):
+        d2l.gru(inputs, (H0,), params)

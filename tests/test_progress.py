@@ -1,0 +1,75 @@
+"""The progress bar: on a terminal, gone at the end, and nowhere else."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+LOOP = """if True:
+    import time
+    from d2l_gru._progress import progress
+    print(sum(progress(range(4), unit="epoch", mininterval=0)))
+"""
+TRAIN = """if True:
+    import d2l_gru as d2l
+    from mxnet import cpu
+    from mxnet.gluon import rnn
+    model = d2l.RNNModel(rnn.GRU(4), 5)
+    d2l.train(model, d2l.SeqDataLoader([1, 2, 3, 4] * 9, 2, 3), 1, 3, cpu())
+    print("trained")
+"""
+
+
+def on_a_terminal(code):
+    """Run `code` with stderr on a terminal of its own; return stdout and what the terminal got."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, text=True
+    ) as process:
+        os.close(theirs)
+        written = b""
+        while True:
+            try:
+                chunk = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not chunk:
+                break
+            written += chunk
+        os.close(ours)
+        out = process.stdout.read()
+    assert process.returncode == 0, written
+    return out, written.decode()
+
+
+def screen_after(written):
+    """Return what is still to be read on a terminal that knows carriage returns."""
+    lines = []
+    for line in written.replace("\r\n", "\n").split("\n"):
+        shown = ""
+        for piece in line.split("\r"):
+            shown = piece + shown[len(piece) :]
+        lines.append(shown.strip())
+    return "\n".join(lines).strip()
+
+
+def test_what_a_screen_shows():
+    assert screen_after("abc\rde") == "dec"
+    assert screen_after("abc\r   \r") == ""
+    assert screen_after("abc\r\n") == "abc"
+
+
+@pytest.mark.parametrize(("code", "out"), [(LOOP, "6\n"), (TRAIN, "trained\n")])
+def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(code, out):
+    printed, written = on_a_terminal(code)
+    assert printed == out
+    assert "%|" in written and "epoch" in written
+    assert screen_after(written) == ""
+
+
+@pytest.mark.parametrize(("code", "out"), [(LOOP, "6\n"), (TRAIN, "trained\n")])
+def test_a_pipe_gets_nothing(code, out):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, out, "")

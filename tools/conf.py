@@ -1,0 +1,20 @@
+"""Sphinx's own view of _config.yml, for `make serve`; Jupyter Book reads that file itself."""
+
+import os
+from pathlib import Path
+
+from jupyter_book.config import get_final_config
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / os.environ.get("BOOK_SOURCE", ".")  # _build/sample where that is shown
+BOOK = SOURCE / "book"
+
+_config, _ = get_final_config(
+    user_yaml=SOURCE / "_config.yml",
+    sourcedir=BOOK,
+    cli_config={"external_toc_path": "_toc.yml", "latex_individualpages": False},
+)
+globals().update(_config)
+# Jupyter Book takes these from book/, Sphinx from the folder of this file.
+html_static_path = [str(BOOK / path) for path in _config["html_static_path"]]
+html_logo = str(BOOK / _config["html_logo"])

@@ -1,0 +1,173 @@
+"""Make .venv with the locked requirements and this package.  Run by `make`; standard library only.
+
+A second run finds the stamp of the first one and does nothing.  With ``--this-python``, .venv is
+made with the Python that runs this file, even where it holds another one already.
+"""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ALLOWED = ("3.11", "3.12", "3.10")  # in this order of preference
+# What MXNet loads from the system, and the Debian packages that hold it.
+LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
+# These would send packages elsewhere than to .venv, or leave them uncompiled.
+HARMFUL = (
+    "PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_COMPILE"
+)
+
+
+def ask(*command):
+    """Return what a command prints, or None if it fails."""
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=600,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def find_python(candidates):
+    """Return the first of `candidates` that is an allowed Python, with its version."""
+    found = []
+    for python in candidates:
+        version = ask(python, "-c", "import sys; print('{}.{}'.format(*sys.version_info))")
+        if version in ALLOWED:
+            return python, version
+        found += [f"{python} is {version}"] if version else []
+    sys.exit(
+        f"The book needs Python {', '.join(sorted(ALLOWED))}; found {', '.join(found) or 'none'}. "
+        "Install one of them, or name it: make PYTHON=/path/to/python ..."
+    )
+
+
+def choose_lock():
+    """Return "gpu" if MXNet's CUDA build can use a GPU of this machine, else "cpu", and why."""
+    smi = shutil.which("nvidia-smi")
+    if not smi:
+        return "cpu", "no NVIDIA driver found"
+    found = (ask(smi, "--query-gpu=compute_cap", "--format=csv,noheader") or "").split()
+    usable = [c for c in found if c.replace(".", "", 1).isdigit() and 5 <= float(c) < 9]
+    if usable:
+        return "gpu", f"a GPU of compute capability {usable[0]} found"
+    if found:
+        return "cpu", f"MXNet runs on compute capability 5.x to 8.x, found {', '.join(found)}"
+    return "cpu", "the NVIDIA driver reports no GPU"
+
+
+def missing_packages(python, version):
+    """Return the Debian packages that this machine lacks."""
+    missing = []
+    if ask(python, "-c", "import ensurepip, venv") is None:
+        missing.append(f"python{version}-venv")
+    for library, package in LIBRARIES.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing.append(package)
+    return missing
+
+
+def install_packages(packages):
+    """Install Debian packages if we may, else say which command would."""
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    names = " ".join(packages)
+    if not shutil.which("apt-get") or ask(*sudo, "true") is None:
+        sys.exit(f"Missing: {names}. Install with: sudo apt-get install {names}")
+    print(f"Installing with apt-get: {names}", flush=True)
+    install = ["install", "--yes", "--no-install-recommends", *packages]
+    for action in (["update"], install):
+        if ask(*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", *action) is None:
+            sys.exit(f"apt-get {action[0]} failed; try: sudo apt-get install {names}")
+
+
+def run(command, expected=0):
+    """Run a command of pip's or venv's; on a terminal, count what it collects."""
+    env = {k: v for k, v in os.environ.items() if k not in HARMFUL.split()}
+    env.update(PIP_USER="0", PIP_DISABLE_PIP_VERSION_CHECK="1", PYTHONUNBUFFERED="1")
+    lines = []
+    with subprocess.Popen(
+        [str(part) for part in command],
+        env=env, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:  # fmt: skip
+        for line in process.stdout:
+            lines.append(line)
+            if expected and line.startswith("Collecting") and sys.stdout.isatty():
+                count = sum(seen.startswith("Collecting") for seen in lines)
+                print(f"\r  {count} of {expected}: {line.split()[1]:<60.60}", end="", flush=True)
+    if expected and sys.stdout.isatty():
+        print("\r" + " " * 79, end="\r")
+    if process.returncode:
+        reasons = [line for line in lines if line.startswith("ERROR")] or lines[-10:]
+        sys.exit(f"{''.join(reasons)}Setting up .venv failed; fix this and run the command again.")
+
+
+def fingerprint(lock, version):
+    """Return the hash of all that .venv is made from."""
+    parts = [str(ROOT), version, (ROOT / "pyproject.toml").read_text(), lock.read_text()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def main(arguments=()):
+    """Set up, or find that it was done."""
+    venv = ROOT / ".venv"
+    stamp = venv / ".d2l_gru"  # written last: without it .venv is half-made
+    python = venv / "bin" / "python"
+    this_version = "{}.{}".format(*sys.version_info)
+    # A driver that comes or goes makes the choice of the lock anew; asking it takes too long.
+    driver = "driver" if shutil.which("nvidia-smi") else "no driver"
+    kind = version = None
+    if stamp.is_file() and python.exists():
+        kind, version, stamped_driver, stamped = stamp.read_text().splitlines()
+        if "--this-python" in arguments and version != this_version:
+            kind = None
+        elif driver == stamped_driver:
+            lock = ROOT / "requirements" / f"{kind}.txt"
+            if fingerprint(lock, version) == stamped:
+                return
+
+    start = time.time()
+    made_with, reason = choose_lock()
+    lock = ROOT / "requirements" / f"{made_with}.txt"
+    anew = kind != made_with  # the two builds of MXNet share their files
+    base = python
+    if anew:
+        this = getattr(sys, "_base_executable", sys.executable)  # not the one in .venv
+        others = [] if "--this-python" in arguments else [f"python{v}" for v in ALLOWED]
+        base, version = find_python([this, *others])
+    print(f"MXNet for the {made_with.upper()}: {reason}.", flush=True)
+    missing = missing_packages(base, version)
+    if missing:
+        install_packages(missing)
+    if anew:
+        print(f"Making .venv with Python {version}.", flush=True)
+        run([base, "-m", "venv", "--clear", venv])
+    if stamp.exists():
+        stamp.unlink()
+    pip = [python, "-m", "pip", "install", "--progress-bar", "off", "--no-deps"]
+    total = lock.read_text().count("==")
+    print(f"Installing {lock.relative_to(ROOT)} into .venv, some minutes ...", flush=True)
+    run([*pip, "--require-hashes", "-r", lock], expected=total)
+    run([*pip, "--no-build-isolation", "--editable", ROOT])
+    stamp.write_text(f"{made_with}\n{version}\n{driver}\n{fingerprint(lock, version)}\n")
+    print(f"Set up in {time.time() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted; the next run begins again.")

@@ -132,7 +132,7 @@ def from_gluon(layer, dense):
 def gradients_from_gluon(layer, dense):
     """Return their gradients likewise; the two biases of a gate have the same one."""
     return _renamed(
-        layer, dense, lambda param: param.grad().asnumpy().astype("float64"), bias=lambda two: two[0]
+        layer, dense, lambda param: param.grad().asnumpy().astype("float64"), bias=lambda b: b[0]
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the text comes from: every way, and every way it can go wrong.  Nothing touches the network."""
+"""Where the text comes from: every way, and every way it can go wrong; all without a network."""
 
 import os
 

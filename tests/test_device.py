@@ -8,7 +8,7 @@ import d2l_gru as d2l
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
-# On a machine without a GPU cpu(1) is another device than cpu(0), and lets both kinds of error occur.
+# To MXNet cpu(1) is another device than cpu(0), on any machine.
 HERE, ELSEWHERE = cpu(0), cpu(1)
 V, H = 5, 4
 

@@ -111,7 +111,7 @@ def test_a_live_notebook_sees_the_curve_grow_and_a_bar_come_and_go(kernel):
         if "image/svg+xml" in content.get("data", {})
     }
     assert len(figures) == 1  # one figure, redrawn
-    assert any("0/3" in str(content) for _, content in messages)  # a bar, where there was none above
+    assert any("0/3" in str(content) for _, content in messages)  # the bar
 
 
 def test_use_svg_display_makes_every_figure_an_svg(kernel):

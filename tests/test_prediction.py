@@ -47,7 +47,8 @@ def test_greedy_completion_takes_the_likeliest_each_time(params, prefix):
 
 
 def test_the_whole_prefix_counts(params):
-    texts = {d2l.predict(first + "ba", 30, model_of(params), VOCAB, cpu())[3:] for first in "abcdef"}
+    model = model_of(params)
+    texts = {d2l.predict(first + "ba", 30, model, VOCAB, cpu())[3:] for first in "abcdef"}
     assert len(texts) > 1
 
 

@@ -1,14 +1,16 @@
 """The progress bar: on a terminal, gone at the end, and nowhere else."""
 
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
 LOOP = """if True:
-    import time
     from d2l_gru._progress import progress
     print(sum(progress(range(4), unit="epoch", mininterval=0)))
 """
@@ -25,6 +27,7 @@ TRAIN = """if True:
 def on_a_terminal(code):
     """Run `code` with stderr on a terminal of its own; return stdout and what the terminal got."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, text=True
     ) as process:

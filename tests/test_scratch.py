@@ -165,9 +165,7 @@ def test_the_first_state_is_zero():
 
 def test_the_model_maps_ids_to_the_logits_of_the_reference(case):
     X, _, H0, p = case
-    model = d2l.RNNModelScratch(
-        V, H, cpu(), lambda *_: arrays(p), d2l.init_gru_state, d2l.gru
-    )
+    model = d2l.RNNModelScratch(V, H, cpu(), lambda *_: arrays(p), d2l.init_gru_state, d2l.gru)
     Y_hat, state = model(np.array(X, dtype="int32"), (f32(H0),))
     expected, H1, _ = ref.forward(ref.one_hot(X, V), H0, p, "before")
     close(Y_hat.asnumpy(), expected, 1e-5)

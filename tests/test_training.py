@@ -306,9 +306,7 @@ def test_a_small_model_memorises_240_characters():
 def test_the_scratch_model_memorises_a_refrain():
     text = "the time machine is here " * 20
     train_iter, vocab = of(text, 4, 12)
-    model = d2l.RNNModelScratch(
-        len(vocab), 32, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru
-    )
+    model = d2l.RNNModelScratch(len(vocab), 32, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru)
     history = d2l.train(model, train_iter, 2, 18, cpu())
     assert history.perplexity[-1] < 1.2
     assert d2l.predict(text[:30], 100, model, vocab, cpu()) == text[:130]

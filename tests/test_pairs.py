@@ -1,0 +1,138 @@
+"""Each chapter has its notebook, with the same text and code, and outputs fit to be published."""
+
+import json
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+KEPT = {"tags", "mystnb", "slideshow", "nbval"}
+UNFIT = {
+    "a path of the machine that ran it": re.compile(
+        r"(?<![\w./-])/(?:home|root|work|tmp|Users|private|var)/|site-packages|ipykernel_\d"
+    ),
+    "a traceback": re.compile(r"Traceback \(most recent call last\)"),
+    "a warning": re.compile(r"\b\w*Warning: |\[\d\d:\d\d:\d\d\] \S+\.(?:cc|cu|h):\d+:|WARNING"),
+    "a picture that no test compares": re.compile(r"image/(?:png|jpeg|gif)|application/pdf"),
+    "a progress bar": re.compile(r"widget-view|\d%\|"),
+}
+
+chapters = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
+each_chapter = pytest.mark.parametrize("name", chapters)
+
+
+def read(name):
+    """Return the chapter as written and the notebook as stored."""
+    notebook = ROOT / "book" / f"{name}.ipynb"
+    if not notebook.is_file():
+        pytest.fail(f"chapters/{name}.md has no book/{name}.ipynb; run `make book`", pytrace=False)
+    written = jupytext.read(ROOT / "chapters" / f"{name}.md", fmt="md:myst")
+    return written, nbformat.read(notebook, as_version=4)
+
+
+def cells(notebook):
+    """Return what an author writes: the cells without ids, outputs and counts."""
+    return [
+        (cell.cell_type, cell.source, {k: v for k, v in cell.metadata.items() if k in KEPT})
+        for cell in notebook.cells
+    ]
+
+
+def first_difference(written, stored):
+    """Return None if two lists of cells agree, else say where they part."""
+    for number, (a, b) in enumerate(zip(written, stored, strict=False)):
+        for kind, here, there in zip(("type", "text", "metadata"), a, b, strict=True):
+            if here != there:
+                return f"cell {number}: its {kind} is {here!r} in the chapter, {there!r} in the notebook"
+    if len(written) != len(stored):
+        return f"{len(written)} cells in the chapter, {len(stored)} in the notebook"
+    return None
+
+
+def unfit(cell):
+    """List what a cell's outputs hold that a reader must not see."""
+    text = json.dumps(cell.outputs, ensure_ascii=False)
+    found = [name for name, pattern in UNFIT.items() if pattern.search(text)]
+    expected = "raises-exception" in cell.metadata.get("tags", [])
+    if not expected and any(output.output_type == "error" for output in cell.outputs):
+        found.append("an error")
+    return [name for name in found if not (expected and name == "a traceback")]
+
+
+def test_every_notebook_has_its_chapter():
+    assert chapters, "no chapters found"
+    assert [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))] == chapters
+
+
+@each_chapter
+def test_text_and_code_are_in_step(name):
+    written, stored = map(cells, read(name))
+    difference = first_difference(written, stored)
+    assert difference is None, f"book/{name}.ipynb: {difference}; run `make book`"
+
+
+@each_chapter
+def test_outputs_are_fit_to_be_published(name):
+    _, stored = read(name)
+    code = [cell for cell in stored.cells if cell.cell_type == "code"]
+    found = {f"code cell {number}": unfit(cell) for number, cell in enumerate(code)}
+    assert {where: names for where, names in found.items() if names} == {}
+
+
+@each_chapter
+def test_outputs_are_of_the_real_corpus(name):
+    _, stored = read(name)
+    corpus = stored.metadata.get("d2l_gru", {}).get("corpus")
+    assert corpus == "timemachine", f"book/{name}.ipynb was run on {corpus!r}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "File /home/ann/book.py",
+        "saved in '/tmp/x'",
+        "lib/python3.11/site-packages/mxnet",
+        "Traceback (most recent call last)\n",
+        "DeprecationWarning: np.bool",
+        "[12:00:01] src/base.cc:49: GPU context requested",
+        " 40%|####    | 2/5",
+    ],
+)
+def test_unfit_outputs_are_found(text):
+    printed = nbformat.v4.new_output("stream", text=text)
+    assert unfit(nbformat.v4.new_code_cell(outputs=[printed]))
+
+
+def test_errors_are_unfit_unless_announced():
+    error = nbformat.v4.new_output(
+        "error", ename="E", evalue="e", traceback=["Traceback (most recent call last)"]
+    )
+    cell = nbformat.v4.new_code_cell(outputs=[error])
+    assert "an error" in unfit(cell)
+    cell.metadata.tags = ["raises-exception"]
+    assert unfit(cell) == []
+    error.traceback = ["File /home/ann/book.py"]
+    assert unfit(cell) == ["a path of the machine that ran it"]
+
+
+def test_fit_outputs_are_not_complained_about():
+    text = "see https://example.org/home/x, a/tmp/b, 50% of 3/4; no warning at all, and/or"
+    printed = nbformat.v4.new_output("stream", text=text)
+    assert unfit(nbformat.v4.new_code_cell(outputs=[printed])) == []
+
+
+def test_any_difference_of_a_pair_is_found():
+    one = [("code", "x = 1", {"tags": ["gpu"]}), ("markdown", "text", {})]
+    assert first_difference(one, list(one)) is None
+    for other in (
+        one[:1],
+        one[::-1],
+        [("code", "x = 2", {"tags": ["gpu"]}), one[1]],
+        [("code", "x = 1", {}), one[1]],
+        [("raw", *one[0][1:]), one[1]],
+        [*one, one[0]],
+    ):
+        assert first_difference(one, other)

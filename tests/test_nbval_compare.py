@@ -189,7 +189,8 @@ def test_nothing_else_is_sanitised(text, sanitise):
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 50">
 <metadata>made by hand</metadata><style>*{stroke-linejoin: round}</style>
-<g id="curve"><path d="M 10 20.5 L 30 40" style="fill: #1f77b4; stroke-width: 1.5"/>
+<g id="curve" transform="translate(3.5 4) scale(0.1 -0.1)">
+<path d="M 10 20.5 L 30 40" style="fill: #1f77b4; stroke-width: 1.5"/>
 <use x="10" y="20" href="#m0123456789"/><path id="m0123456789" d="M 0 0 L 1 1"/></g>
 <text x="1" y="2">perplexity 10.7</text></svg>"""
 
@@ -200,6 +201,8 @@ SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 50">
         ("20.5", "20.6", "#curve > path 1, d: 1 of 4 coordinates moved, number 2 the furthest"),
         ("30 40", "35 40", "30 -> 35: by 5, allowed 0.01"),
         ("L 30", "M 30", "other commands"),
+        ("3.5 4", "3.5 5", "#curve, translate: 1 of 4 coordinates moved, number 2"),
+        ("(0.1", "(0.2", "transform"),
         ("L 30 40", "L 30 40 L 50 60", "4 coordinates stored, 6 new"),
         ("0 0 100", "0 0 101", "viewBox"),
         ("#1f77b4", "#1f77b5", "style"),
@@ -227,6 +230,8 @@ def test_same_figure():
     assert compare_svg(SVG, SVG.replace("0123456789", "abcdef0123"), EXACT) == []
     assert compare_svg(SVG, SVG.replace("20.5", "23.4"), Tolerance(svg_atol=3)) == []
     assert compare_svg(SVG, SVG.replace("20.5", "23.6"), Tolerance(svg_atol=3))
+    assert compare_svg(SVG, SVG.replace("3.5 4", "5 6"), Tolerance(svg_atol=3)) == []
+    assert compare_svg(SVG, SVG.replace("(0.1", "(0.2"), Tolerance(svg_atol=3)), "no coordinate"
     assert compare_svg(SVG, SVG.replace("20.5", "20.6"), LOOSE), "only svg_atol is for coordinates"
     assert compare_svg(SVG, SVG.replace("10.7", "10.8"), Tolerance(svg_atol=3)), "words are words"
 

@@ -248,6 +248,36 @@ def test_no_gradient_flows_from_the_minibatch_before():
         numpy.testing.assert_allclose(param.grad.asnumpy(), cut[name], atol=1e-5, err_msg=name)
 
 
+class Delayed:
+    """A model whose `w` reaches the loss only by way of the state of the minibatch before.
+
+    MXNet cuts the graph behind a loss when it goes back through it.  What the loss did not reach
+    stays, and so tells a detached state from one that is not.
+    """
+
+    def __init__(self):
+        self.w, self.b = np.arange(V), np.zeros(V)
+        for param in self.parameters():
+            param.attach_grad()
+
+    def parameters(self):
+        return [self.w, self.b]
+
+    def begin_state(self, batch_size, device):
+        return (np.zeros((batch_size, V)),)
+
+    def __call__(self, X, state):
+        (logits,) = state
+        return np.tile(logits, (X.shape[1], 1)) + self.b, (logits + 2 * self.w,)
+
+
+def test_no_gradient_flows_through_a_graph_that_was_never_cut():
+    model = Delayed()
+    d2l.train_epoch(model, minibatches(3), 0.1, cpu())
+    assert model.b.grad.any() and model.b.any()
+    assert not model.w.grad.any() and (model.w == np.arange(V)).all()
+
+
 # Whole runs.
 
 

@@ -44,7 +44,7 @@ def main():
         "perplexity": {str(seed): run(seed) for seed in range(5)},
     }
     RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    RECORD.write_text(json.dumps(record) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test run html serve lint lock setup clean
+.PHONY: help book test run html serve preview lint lock setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME

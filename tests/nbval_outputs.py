@@ -22,13 +22,13 @@ def outputs_of(messages):
         if kind == "clear_output" and content.get("wait"):
             clear = True
         elif kind == "clear_output":
-            outputs, displays = [], {}
+            outputs = []
         elif kind == "update_display_data":
             for output in displays.get(display, []):
                 output.update(nbformat.from_dict({k: content[k] for k in ("data", "metadata")}))
         elif kind in ("stream", "display_data", "execute_result", "error"):
             if clear:
-                outputs, displays, clear = [], {}, False
+                outputs, clear = [], False
             outputs.append(nbformat.v4.output_from_msg(message))
             displays.setdefault(display, []).append(outputs[-1])
     return outputs

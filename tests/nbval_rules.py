@@ -126,5 +126,5 @@ class BookCell(IPyNbCell):
         if not isinstance(excinfo.value, CellFailure):
             return super().repr_failure(excinfo)
         code = [line for line in self.cell.source.splitlines() if line.strip()]
-        where = f"{self.parent.path.relative_to(self.config.rootpath)}, {self.name}"
+        where = f"{self.parent.nodeid}, {self.name}"
         return f"{where}: {code[0] if code else '(empty)'}\n{excinfo.value}"

@@ -32,28 +32,35 @@ def cell(source, outputs=(), count=1, tags=(), **nbval):
 
 
 @pytest.fixture
-def judge(pytester, capsys):
+def judge(pytester, capsys, monkeypatch):
     """Test a notebook of some cells; return each one's outcome and what is said about it."""
 
-    def run(*cells, kernel="python3"):
+    monkeypatch.chdir(pytester.mkdir("elsewhere"))  # options are relative to the root
+    (pytester.path / "sanitize.cfg").write_text((ROOT / "tests" / "sanitize.cfg").read_text())
+
+    def run(*cells):
         for number, one in enumerate(cells):
             one.id = f"cell-{number}"
-        kernelspec = {"name": kernel, "display_name": kernel}
+        kernelspec = {"name": "python3", "display_name": "any"}
         notebook = new_notebook(cells=list(cells), metadata={"kernelspec": kernelspec})
         nbformat.write(notebook, pytester.path / "toy.ipynb")
         reports = pytester.inline_run(
             "--nbval",
             "--nbval-current-env",
-            f"--nbval-sanitize-with={ROOT / 'tests' / 'sanitize.cfg'}",
+            "--nbval-sanitize-with=sanitize.cfg",
+            f"--rootdir={pytester.path}",
             "--color=no",
             "-omarkers=gpu: needs a GPU",
             "-pnbval_rules",
             "-pno:cacheprovider",
-            "toy.ipynb",
+            "../toy.ipynb",
         ).getreports("pytest_runtest_logreport")
         capsys.readouterr()
         called = [report for report in reports if report.when == "call"]
         assert len(called) == len(cells) and all(r.passed for r in reports if r.when != "call")
+        assert not any(report.capstdout for report in called), "nbval does not chatter"
+        for one, report in zip(cells, called, strict=True):
+            assert ("gpu" in report.keywords) == ("gpu" in one.metadata.tags), "for pytest -m"
         return [
             (report.outcome, report.longrepr[2] if report.skipped else report.longreprtext)
             for report in called

@@ -14,7 +14,9 @@ _config, _ = get_final_config(
     sourcedir=BOOK,
     cli_config={"external_toc_path": "_toc.yml", "latex_individualpages": False},
 )
+# Jupyter Book takes these from book/, Sphinx would from the folder of this file.
+for _name in ("html_static_path", "bibtex_bibfiles"):
+    _config[_name] = [str(BOOK / path) for path in _config[_name]]
+for _name in ("html_logo", "html_favicon"):
+    _config[_name] = str(BOOK / _config[_name])
 globals().update(_config)
-# Jupyter Book takes these from book/, Sphinx from the folder of this file.
-html_static_path = [str(BOOK / path) for path in _config["html_static_path"]]
-html_logo = str(BOOK / _config["html_logo"])

@@ -1,4 +1,4 @@
-"""A Sphinx extension: lay the parts of MathJax that the pages use beside them, so none is fetched."""
+"""A Sphinx extension: lay what the pages need of MathJax beside them; no network is needed."""
 
 import importlib.util
 import shutil

@@ -5,6 +5,7 @@ made with the Python that runs this file, even where it holds another one alread
 """
 
 import ctypes
+import fcntl
 import hashlib
 import os
 import shutil
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+STAMP = ".d2l_gru"  # in .venv, written last
 ALLOWED = ("3.11", "3.12", "3.10")  # in this order of preference
 # What MXNet loads from the system, and the Debian packages that hold it.
 LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
@@ -115,33 +117,44 @@ def run(command, expected=0):
         sys.exit(f"{''.join(reasons)}Setting up .venv failed; fix this and run the command again.")
 
 
-def fingerprint(lock, version):
-    """Return the hash of all that .venv is made from."""
-    parts = [str(ROOT), version, (ROOT / "pyproject.toml").read_text(), lock.read_text()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def fingerprint(lock):
+    """Return the hash of what is installed."""
+    content = (ROOT / "pyproject.toml").read_bytes() + lock.read_bytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_stamp(venv):
+    """Return what .venv was made with: kind, version, driver, hash; four times None if half-made.
+
+    One that was moved counts as half-made, since its programs name the folder they were made in.
+    """
+    stamp = venv / STAMP
+    lines = stamp.read_text().splitlines() if stamp.is_file() else []
+    whole = len(lines) == 5 and lines[0] in ("cpu", "gpu") and (venv / "bin" / "python").exists()
+    return lines[:4] if whole and lines[4] == str(ROOT) else [None] * 4
 
 
 def main(arguments=()):
-    """Set up, or find that it was done."""
+    """Set up, or find that it was done; one at a time."""
+    with (ROOT / "pyproject.toml").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        set_up(arguments)
+
+
+def set_up(arguments):
     venv = ROOT / ".venv"
-    stamp = venv / ".d2l_gru"  # written last: without it .venv is half-made
     python = venv / "bin" / "python"
-    this_version = "{}.{}".format(*sys.version_info)
+    locks = {kind: ROOT / "requirements" / f"{kind}.txt" for kind in ("cpu", "gpu")}
     # A driver that comes or goes makes the choice of the lock anew; asking it takes too long.
     driver = "driver" if shutil.which("nvidia-smi") else "no driver"
-    kind = version = None
-    if stamp.is_file() and python.exists():
-        kind, version, stamped_driver, stamped = stamp.read_text().splitlines()
-        if "--this-python" in arguments and version != this_version:
-            kind = None
-        elif driver == stamped_driver:
-            lock = ROOT / "requirements" / f"{kind}.txt"
-            if fingerprint(lock, version) == stamped:
-                return
+    kind, version, stamped_driver, stamped = read_stamp(venv)
+    if "--this-python" in arguments and version != "{}.{}".format(*sys.version_info):
+        kind = None
+    if kind and driver == stamped_driver and fingerprint(locks[kind]) == stamped:
+        return
 
     start = time.time()
     made_with, reason = choose_lock()
-    lock = ROOT / "requirements" / f"{made_with}.txt"
     anew = kind != made_with  # the two builds of MXNet share their files
     base = python
     if anew:
@@ -155,14 +168,15 @@ def main(arguments=()):
     if anew:
         print(f"Making .venv with Python {version}.", flush=True)
         run([base, "-m", "venv", "--clear", venv])
-    if stamp.exists():
-        stamp.unlink()
+    if (venv / STAMP).exists():
+        (venv / STAMP).unlink()
     pip = [python, "-m", "pip", "install", "--progress-bar", "off", "--no-deps"]
-    total = lock.read_text().count("==")
+    lock = locks[made_with]
     print(f"Installing {lock.relative_to(ROOT)} into .venv, some minutes ...", flush=True)
-    run([*pip, "--require-hashes", "-r", lock], expected=total)
+    run([*pip, "--require-hashes", "-r", lock], expected=lock.read_text().count("=="))
     run([*pip, "--no-build-isolation", "--editable", ROOT])
-    stamp.write_text(f"{made_with}\n{version}\n{driver}\n{fingerprint(lock, version)}\n")
+    stamp = (made_with, version, driver, fingerprint(lock), str(ROOT))
+    (venv / STAMP).write_text("\n".join(stamp) + "\n")
     print(f"Set up in {time.time() - start:.0f} s.")
 
 

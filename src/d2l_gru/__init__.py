@@ -11,7 +11,13 @@ from d2l_gru import _before_mxnet  # noqa: F401  (makes a later `import mxnet` w
 __version__ = "0.1.0"
 
 _NAMES = {
-    "data": ["Vocab", "load_corpus_time_machine", "ngram_perplexity", "read_time_machine", "tokenize"],
+    "data": [
+        "Vocab",
+        "load_corpus_time_machine",
+        "ngram_perplexity",
+        "read_time_machine",
+        "tokenize",
+    ],
     "minibatches": [
         "SeqDataLoader",
         "load_data_time_machine",

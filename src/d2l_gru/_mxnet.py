@@ -8,7 +8,7 @@ from d2l_gru import _before_mxnet  # noqa: F401
 try:
     import mxnet
     from mxnet import autograd, gluon, init, np, npx
-except ImportError as error:
+except (ImportError, OSError) as error:
     raise ImportError(
         f"MXNet cannot be imported ({error}). Install it with the package's requirements: "
         "`pip install 'd2l_gru[cpu]'`, or `make test` in a clone of the book. "

@@ -19,6 +19,6 @@ def is_live_notebook():
 
 
 def progress(iterable, **options):
-    """Wrap `iterable` in a tqdm bar that vanishes at the end, on a terminal and in a live notebook."""
+    """Wrap `iterable` in a tqdm bar that vanishes at the end, where somebody looks."""
     seen = is_live_notebook() or sys.stderr.isatty()
     return tqdm(iterable, leave=False, disable=not seen, **options)

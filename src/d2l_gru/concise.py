@@ -1,6 +1,6 @@
 """The concise model: a Gluon recurrent layer with an output layer."""
 
-from d2l_gru._checks import check_device, check_int, check_token_ids
+from d2l_gru._checks import check_context, check_device, check_int, check_token_ids
 from d2l_gru._mxnet import gluon, init, npx
 
 
@@ -35,14 +35,15 @@ class RNNModel(gluon.Block):
         Raises:
             ValueError: an id is out of range, or X and the state are on different devices.
         """
-        check_token_ids(X, self.vocab_size)
+        check_token_ids("X", X, self.vocab_size)
         check_device("X", X, state[0].ctx)
         H, state = self.rnn(npx.one_hot(X.T, self.vocab_size), state)
         return self.dense(H.reshape(-1, H.shape[-1])), state
 
     def begin_state(self, batch_size, device):
-        """Return the state before the first token: a list of zeros (layers, batch_size, hiddens)."""
-        return self.rnn.begin_state(batch_size=check_int("batch_size", batch_size, 1), ctx=device)
+        """Return the first state, a list of one array of zeros (layers, batch_size, hiddens)."""
+        batch_size = check_int("batch_size", batch_size, 1)
+        return self.rnn.begin_state(batch_size=batch_size, ctx=check_context(device))
 
     def prepare(self, device):
         """Draw the parameters on `device`, weights N(0, 0.01²), unless they are there already.
@@ -50,6 +51,7 @@ class RNNModel(gluon.Block):
         Raises:
             ValueError: they are on another device.
         """
+        check_context(device)
         params = self.collect_params()
         if any(param._data is None and not param._deferred_init for param in params.values()):
             self.initialize(init=init.Normal(0.01), ctx=device)

@@ -19,7 +19,7 @@ SAMPLE = Path(__file__).with_name("sample.txt")
 
 
 class Corpus(NamedTuple):
-    """A text on disk: its name ("timemachine" or "sample"), path, SHA-256, and why it was chosen."""
+    """A text on disk: its name, "timemachine" or "sample", and why it was chosen."""
 
     name: str
     path: Path
@@ -89,7 +89,9 @@ def _download(path):
     except requests.RequestException as error:
         raise ConnectionError(type(error).__name__) from error
     except ValueError as error:
-        raise ValueError(f"what {URL} sent is not the expected text; nothing was kept") from error
+        raise ValueError(
+            f"what {URL} sent is not the expected text; nothing was kept: {error}"
+        ) from error
 
 
 def _sample(reason):

@@ -2,11 +2,12 @@
 
 import collections
 import math
+import numbers
 import re
 import warnings
 
-from d2l_gru._checks import check_int
 from d2l_gru import corpus as corpus_file
+from d2l_gru._checks import check_int
 
 
 def read_time_machine():
@@ -101,9 +102,12 @@ class Vocab:
 
         Raises:
             IndexError: an id is not in [0, len(self)).
+            TypeError: an id is not a whole number.
         """
         if isinstance(indices, (list, tuple)):
             return [self.to_tokens(index) for index in indices]
+        if not isinstance(indices, numbers.Integral):
+            raise TypeError(f"a token id is a whole number, not {indices!r}")
         index = int(indices)
         if not 0 <= index < len(self):
             raise IndexError(f"token id {index} is not in [0, {len(self)})")

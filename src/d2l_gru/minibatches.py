@@ -9,29 +9,30 @@ from d2l_gru._mxnet import np
 from d2l_gru.data import load_corpus_time_machine
 
 
-def _spare_tokens(corpus, batch_size, num_steps):
-    """Check the arguments; return how many tokens there are beyond one minibatch."""
+def _check_corpus(corpus, batch_size, num_steps):
+    """Return the corpus as an int32 array; raise unless it fills a minibatch of this size."""
     batch_size = check_int("batch_size", batch_size, 1)
     num_steps = check_int("num_steps", num_steps, 1)
     # The last token is a target only, hence the 1.
-    spare = len(corpus) - 1 - batch_size * num_steps
-    if spare < 0:
+    if len(corpus) < batch_size * num_steps + 1:
         raise ValueError(
             f"a corpus of {len(corpus)} tokens is shorter than one minibatch: batch_size "
             f"{batch_size} * num_steps {num_steps} + 1 = {batch_size * num_steps + 1} are needed"
         )
-    return spare
+    ids = numpy.asarray(corpus)
+    if not numpy.issubdtype(ids.dtype, numpy.integer):
+        raise TypeError(f"corpus must hold token ids, whole numbers, not {corpus[0]!r}")
+    return ids.astype("int32")
 
 
-def _from_random_offset(corpus, batch_size, num_steps):
-    """Return the ids from an offset in [0, num_steps) on, so that epochs cut at different places."""
-    spare = _spare_tokens(corpus, batch_size, num_steps)
-    offset = random.randint(0, min(num_steps - 1, spare))
-    return numpy.asarray(corpus, dtype="int32")[offset:]
+def _from_random_offset(ids, batch_size, num_steps):
+    """Return the ids from an offset in [0, num_steps) on: epochs cut at different places."""
+    spare = len(ids) - 1 - batch_size * num_steps
+    return ids[random.randint(0, min(num_steps - 1, spare)) :]
 
 
 def seq_data_iter_consecutive(corpus, batch_size, num_steps):
-    """Yield minibatches in which each row goes on where it ended in the minibatch before.
+    """Return minibatches in which each row goes on where it ended in the minibatch before.
 
     The corpus, less a random offset in [0, num_steps), is cut into `batch_size` long rows.
 
@@ -39,15 +40,21 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
         corpus: a sequence of token ids.
         batch_size, num_steps: at least 1.
 
-    Yields:
-        X, Y: int32 arrays (batch_size, num_steps) on the CPU; Y is X shifted by one token.
+    Returns:
+        An iterator over X, Y, which are int32 arrays (batch_size, num_steps) on the CPU; Y is X
+        shifted by one token.
 
     Raises:
         ValueError: a size is below 1, or the corpus is shorter than one minibatch.
+        TypeError: the corpus holds other than whole numbers.
 
     Source: Dive into Deep Learning, ``d2l.seq_data_iter_consecutive``, 2019.
     """
-    ids = _from_random_offset(corpus, batch_size, num_steps)
+    return _consecutive(_check_corpus(corpus, batch_size, num_steps), batch_size, num_steps)
+
+
+def _consecutive(ids, batch_size, num_steps):
+    ids = _from_random_offset(ids, batch_size, num_steps)
     row_length = (len(ids) - 1) // batch_size
     Xs = ids[: batch_size * row_length].reshape(batch_size, row_length)
     Ys = ids[1 : batch_size * row_length + 1].reshape(batch_size, row_length)
@@ -56,13 +63,17 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
 
 
 def seq_data_iter_random(corpus, batch_size, num_steps):
-    """Yield minibatches of subsequences in random order, each from a place of its own.
+    """Return minibatches of subsequences in random order, each from a place of its own.
 
-    Args, Yields, Raises: as `seq_data_iter_consecutive`.
+    Arguments, result and errors are those of `seq_data_iter_consecutive`.
 
     Source: Dive into Deep Learning, ``d2l.seq_data_iter_random``, 2019.
     """
-    ids = _from_random_offset(corpus, batch_size, num_steps)
+    return _random(_check_corpus(corpus, batch_size, num_steps), batch_size, num_steps)
+
+
+def _random(ids, batch_size, num_steps):
+    ids = _from_random_offset(ids, batch_size, num_steps)
     starts = [i * num_steps for i in range((len(ids) - 1) // num_steps)]
     random.shuffle(starts)
     for i in range(0, len(starts) - batch_size + 1, batch_size):
@@ -92,13 +103,12 @@ class SeqDataLoader:
     """
 
     def __init__(self, corpus, batch_size, num_steps, use_random_iter=False):
-        _spare_tokens(corpus, batch_size, num_steps)  # raise here, not in the first epoch
-        self.corpus = corpus
+        self.corpus = _check_corpus(corpus, batch_size, num_steps)
         self.batch_size, self.num_steps = batch_size, num_steps
         self.use_random_iter = use_random_iter
 
     def __iter__(self):
-        sample = seq_data_iter_random if self.use_random_iter else seq_data_iter_consecutive
+        sample = _random if self.use_random_iter else _consecutive
         return sample(self.corpus, self.batch_size, self.num_steps)
 
 

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from d2l_gru._checks import check_int
+from d2l_gru._checks import check_int, check_positive
 from d2l_gru._progress import is_live_notebook
 
 # The same data must give the same file: no random ids, no date, no vertices dropped.
@@ -28,10 +28,16 @@ def use_svg_display():
     Source: Dive into Deep Learning, ``d2l.use_svg_display``, 2019.
     """
     import matplotlib
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     matplotlib.rcParams.update(STYLE)
-    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")
+    if _in_ipython():  # elsewhere, asking for the format would start a shell
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")
+
+
+def _in_ipython():
+    return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
 
 
 class PerplexityCurve:
@@ -57,16 +63,17 @@ class PerplexityCurve:
             self.axes = self.figure.subplots()
         self.axes.set(xlabel="epoch", ylabel="perplexity", xlim=(1, max(num_epochs, 2)))
         for label, value in (rulers or {}).items():
+            check_positive(f"rulers[{label!r}]", value)
             self.axes.axhline(value, color="0.45", linestyle="--", linewidth=1)
             self.axes.text(num_epochs, value, label, ha="right", va="bottom", color="0.35")
         (self.line,) = self.axes.plot([], [])
         self._handle, self._drawn_at = None, 0.0
 
     def __enter__(self):
-        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        if _in_ipython():
             use_svg_display()
-            if is_live_notebook():
-                self._show()
+        if is_live_notebook():
+            self._show()
         return self
 
     def __call__(self, epoch, history):
@@ -78,7 +85,7 @@ class PerplexityCurve:
             self._show()
 
     def __exit__(self, *error):
-        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        if _in_ipython():
             self._show()
 
     def _show(self):

@@ -3,7 +3,7 @@
 import math
 import random
 
-from d2l_gru._checks import check_int
+from d2l_gru._checks import check_context, check_int, check_number
 from d2l_gru._mxnet import np
 from d2l_gru.device import try_gpu
 
@@ -27,18 +27,15 @@ def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
     Raises:
         ValueError: the prefix is empty or holds a character out of the vocabulary, `num_preds` or
             `temperature` is negative, or the model is on another device.
+        TypeError: the prefix is not a str, or a number is not a number.
 
     Source: Dive into Deep Learning, ``d2l.predict_ch8``, 2019, to which sampling was added.
     """
     check_int("num_preds", num_preds, 0)
-    if not 0 <= temperature < math.inf:
+    if not 0 <= check_number("temperature, which is >= 0,", temperature) < math.inf:
         raise ValueError(f"temperature must be finite and >= 0, not {temperature}")
-    if not prefix:
-        raise ValueError("prefix must hold at least one character")
-    unknown = sorted({token for token in prefix if token not in vocab.token_to_idx})
-    if unknown:
-        raise ValueError(f"prefix {prefix!r} holds {unknown}, which the vocabulary lacks")
-    device = try_gpu() if device is None else device
+    check_prefix(prefix, vocab)
+    device = try_gpu() if device is None else check_context(device)
     model.prepare(device)
 
     ids = vocab[list(prefix)]
@@ -49,6 +46,17 @@ def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
         unread = [_choose(Y_hat[-1].asnumpy(), temperature)]
         ids = ids + unread
     return "".join(vocab.to_tokens(ids))
+
+
+def check_prefix(prefix, vocab):
+    """Raise TypeError or ValueError unless `prefix` is a str of characters that `vocab` knows."""
+    if not isinstance(prefix, str):
+        raise TypeError(f"prefix must be a str, not {prefix!r}")
+    if not prefix:
+        raise ValueError("prefix must hold at least one character, but it is ''")
+    unknown = sorted({token for token in prefix if token not in vocab.token_to_idx})
+    if unknown:
+        raise ValueError(f"prefix {prefix!r} holds {unknown}, which the vocabulary lacks")
 
 
 def _choose(logits, temperature):

@@ -1,6 +1,12 @@
 """The GRU from scratch: parameters, state, one equation a line, and a language model around it."""
 
-from d2l_gru._checks import check_device, check_int, check_shape, check_token_ids
+from d2l_gru._checks import (
+    check_context,
+    check_device,
+    check_int,
+    check_shape,
+    check_token_ids,
+)
 from d2l_gru._mxnet import np, npx
 
 
@@ -25,6 +31,7 @@ def get_params(vocab_size, num_hiddens, device):
     """
     num_inputs = num_outputs = check_int("vocab_size", vocab_size, 1)
     num_hiddens = check_int("num_hiddens", num_hiddens, 1)
+    check_context(device)
 
     def normal(*shape):
         return np.random.normal(scale=0.01, size=shape, ctx=device)
@@ -55,7 +62,7 @@ def init_gru_state(batch_size, num_hiddens, device):
         ValueError: a size is below 1.
     """
     shape = (check_int("batch_size", batch_size, 1), check_int("num_hiddens", num_hiddens, 1))
-    return (np.zeros(shape, ctx=device),)
+    return (np.zeros(shape, ctx=check_context(device)),)
 
 
 def gru(inputs, state, params):
@@ -75,9 +82,9 @@ def gru(inputs, state, params):
     Source: Cho et al., arXiv:1406.1078v3, 2014; the update gate as in Dive into Deep Learning,
     where Z = 1 keeps the state.
     """
+    _check_gru(inputs, state, params)
     W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
     (H,) = state
-    _check_gru(inputs, H, params)
     outputs = []
     for X in inputs:
         Z = npx.sigmoid(np.dot(X, W_xz) + np.dot(H, W_hz) + b_z)
@@ -88,17 +95,22 @@ def gru(inputs, state, params):
     return np.concatenate(outputs, axis=0), (H,)
 
 
-def _check_gru(inputs, H, params):
+def _check_gru(inputs, state, params):
+    names = "W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h W_hq b_q".split()
+    if len(params) != len(names):
+        raise ValueError(f"params must be 11 arrays, {', '.join(names)}, not {len(params)}")
+    if len(state) != 1:
+        raise ValueError(f"state must be 1 array, (H,), not {len(state)}")
     if inputs.ndim != 3 or inputs.shape[0] < 1:
         raise ValueError(
             f"inputs must have shape (num_steps, batch_size, num_inputs), not {inputs.shape}"
         )
     _, batch_size, num_inputs = inputs.shape
-    num_hiddens, num_outputs = params[-2].shape
+    num_hiddens, num_outputs = params[1].shape[-1], params[-2].shape[-1]
+    (H,) = state
     check_shape("H", H, (batch_size, num_hiddens))
     gates = [(num_inputs, num_hiddens), (num_hiddens, num_hiddens), (num_hiddens,)]
     shapes = 3 * gates + [(num_hiddens, num_outputs), (num_outputs,)]
-    names = "W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h W_hq b_q".split()
     for name, param, shape in zip(names, params, shapes, strict=True):
         check_shape(name, param, shape)
         check_device(name, param, inputs.ctx)
@@ -142,7 +154,7 @@ class RNNModelScratch:
         Raises:
             ValueError: an id is out of range, or X is not on the model's device.
         """
-        check_token_ids(X, self.vocab_size)
+        check_token_ids("X", X, self.vocab_size)
         check_device("X", X, self.device)
         return self.forward_fn(npx.one_hot(X.T, self.vocab_size), state, self.params)
 

@@ -5,24 +5,40 @@ import math
 import random
 import time
 
-from d2l_gru._checks import check_int, check_positive
+from d2l_gru._checks import (
+    check_context,
+    check_int,
+    check_number,
+    check_positive,
+    check_shape,
+    check_token_ids,
+)
 from d2l_gru._mxnet import autograd, gluon, np, npx
 from d2l_gru._progress import progress
 from d2l_gru.device import try_gpu
 from d2l_gru.plotting import PerplexityCurve
-from d2l_gru.prediction import predict
+from d2l_gru.prediction import check_prefix, predict
 
 
 def set_seed(seed):
-    """Seed Python's and MXNet's generators, which draw minibatches, parameters and samples."""
+    """Seed Python's and MXNet's generators, which draw minibatches, parameters and samples.
+
+    Args:
+        seed: from 0 to 2**31 - 1.
+
+    Raises:
+        ValueError: it is out of that range.
+    """
+    if check_int("seed", seed, 0) >= 2**31:  # MXNet would keep its low 32 bits only
+        raise ValueError(f"seed must be < 2**31, not {seed}")
     random.seed(seed)
-    npx.random.seed(check_int("seed", seed, 0))
+    npx.random.seed(seed)
 
 
 def perplexity(loss):
     """Return ``exp(loss)``, the perplexity of a mean cross-entropy `loss` in nats per token."""
     try:
-        return math.exp(loss)
+        return math.exp(check_number("loss", loss))
     except OverflowError:
         return math.inf
 
@@ -43,14 +59,26 @@ class History:
 
 
 def sgd(params, lr):
-    """Take one step of gradient descent: subtract `lr` times its gradient from each array."""
-    for param in params:
+    """Take one step of gradient descent: subtract `lr` times its gradient from each array.
+
+    Raises:
+        ValueError: `lr` is not above 0, or an array has no gradient attached.
+    """
+    lr = check_positive("lr", lr)
+    for param in _with_gradients(params):
         param[:] -= lr * param.grad
+
+
+def _with_gradients(params):
+    for param in params:
+        if param.grad is None:
+            raise ValueError(f"an array of shape {param.shape} has no gradient: call attach_grad()")
+    return params
 
 
 def gradient_norm(params):
     """Return the joint Euclidean norm of the arrays' gradients, an array of shape ()."""
-    return np.sqrt(sum((param.grad**2).sum() for param in params))
+    return np.sqrt(sum((param.grad**2).sum() for param in _with_gradients(params)))
 
 
 def grad_clipping(params, theta):
@@ -97,7 +125,7 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
         (perplexity, tokens per second, largest norm of the gradients before clipping).
 
     Raises:
-        ValueError: `train_iter` yields nothing.
+        ValueError: `train_iter` yields nothing, or ids out of range or of unequal shapes.
     """
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
     carry = not getattr(train_iter, "use_random_iter", False)
@@ -110,6 +138,8 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
         state = [H.detach() for H in state]
         with autograd.record():
             Y_hat, state = model(X, state)
+            check_token_ids("Y", Y, Y_hat.shape[-1])
+            check_shape("Y", Y, X.shape)
             l = loss(Y_hat, Y.T.reshape(-1)).mean()
         l.backward()
         params = model.parameters()
@@ -144,7 +174,9 @@ def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=
     lr, num_epochs = check_positive("lr", lr), check_int("num_epochs", num_epochs, 1)
     if clip is not None:
         clip = check_positive("clip (None for no clipping)", clip)
-    device = try_gpu() if device is None else device
+    if on_epoch is not None and not callable(on_epoch):
+        raise TypeError(f"on_epoch must be a function (epoch, history), not {on_epoch!r}")
+    device = try_gpu() if device is None else check_context(device)
     model.prepare(device)
     history = History()
     for epoch in progress(range(1, num_epochs + 1), unit="epoch"):
@@ -169,10 +201,13 @@ def train_ch8(model, train_iter, vocab, lr, num_epochs, device):
 
     Source: Dive into Deep Learning, ``d2l.train_ch8``, 2019.
     """
+    prefixes = ("time traveller", "traveller")
+    for prefix in prefixes:
+        check_prefix(prefix, vocab)  # now, not after an hour of training
     with PerplexityCurve(num_epochs) as curve:
         history = train(model, train_iter, lr, num_epochs, device, on_epoch=curve)
     ppl, speed = history.perplexity[-1], history.tokens_per_second[-1]
     print(f"Perplexity {ppl:.1f}, {speed:.0f} tokens/sec on {device}")
-    for prefix in ("time traveller", "traveller"):
+    for prefix in prefixes:
         print(predict(prefix, 50, model, vocab, device))
     return history

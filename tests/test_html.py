@@ -1,0 +1,180 @@
+"""The pages: built without a warning, whole, and in need of no other host."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from tools_of_the_build import ROOT
+
+CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
+# What a browser fetches by itself, other than a link that a reader follows.
+LOADED = {
+    "script": ["src"],
+    "link": ["href"],
+    "img": ["src", "srcset"],
+    "source": ["src", "srcset"],
+    "iframe": ["src"],
+    "object": ["data"],
+    "embed": ["src"],
+    "video": ["src", "poster"],
+    "audio": ["src"],
+    "image": ["href", "xlink:href"],
+    "use": ["href", "xlink:href"],
+}
+OTHER_HOST = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+IN_STYLE = re.compile(r"@import\s*[\"']?([^\"';]+)|url\(\s*[\"']?([^\"')]+)")
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory):
+    """The folder of the pages, rendered from the stored notebooks with warnings as errors."""
+    out = tmp_path_factory.mktemp("out")
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    source = ["build", "book", "--config", "_config.yml", "--path-output", out]
+    done = subprocess.run(
+        [jupyter_book, *source, "-q", "-W", "-n", "--keep-going"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(f"the book does not build without a warning:\n{done.stdout}", pytrace=False)
+    return out / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(html):
+    """A dict from each page's path to its parsed content."""
+    return {
+        path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for path in sorted(html.rglob("*.html"))
+        if "_static" not in path.parts  # the theme's own pieces
+    }
+
+
+def target(page, address):
+    """Return the file and the anchor that a relative address on a page leads to."""
+    parts = urlsplit(address)
+    path = page.parent / unquote(parts.path) if parts.path else page
+    return path.resolve(), unquote(parts.fragment)
+
+
+def is_local(address):
+    return not urlsplit(address).scheme and not OTHER_HOST.match(address)
+
+
+def loaded(page):
+    """Yield each address that opening the page makes a browser fetch."""
+    for name, attributes in LOADED.items():
+        for element in page.find_all(name):
+            for attribute in attributes:
+                value = element.get(attribute, "")
+                several = value.split(",") if attribute == "srcset" else [value]
+                yield from (part.split()[0] for part in several if part.strip())
+    styles = [element.get_text() for element in page.find_all("style")]
+    styles += [element["style"] for element in page.find_all(style=True)]
+    for style in styles:
+        yield from (a or b for a, b in IN_STYLE.findall(style))
+
+
+def test_the_checks_see_what_is_loaded():
+    page = BeautifulSoup(
+        "<img src=a srcset='b 1x, c 2x'><script src=d></script><link href=e><a href=f>"
+        "<style>@import 'g'; p {background: url(h)}</style><p style='background: url(\"i\")'>",
+        "html.parser",
+    )
+    assert sorted(loaded(page)) == list("abcdeghi")
+    assert OTHER_HOST.match("//x.org/a") and OTHER_HOST.match("https://x.org")
+    assert not OTHER_HOST.match("a//b") and not OTHER_HOST.match("_static/a.js")
+    assert is_local("a.html#b") and not is_local("https://x.org") and not is_local("data:,")
+
+
+def test_every_chapter_has_its_page(html):
+    assert [name for name in CHAPTERS if not (html / f"{name}.html").is_file()] == []
+
+
+def test_nothing_is_loaded_from_another_host(html, pages):
+    foreign = [
+        f"{path.name}: {address}"
+        for path, page in pages.items()
+        for address in loaded(page)
+        if OTHER_HOST.match(address)
+    ]
+    for path in [*html.rglob("*.css"), *html.rglob("*.svg")]:
+        text = path.read_text(encoding="utf-8")
+        foreign += [
+            f"{path.relative_to(html)}: {a or b}"
+            for a, b in IN_STYLE.findall(text)
+            if OTHER_HOST.match(a or b)
+        ]
+    scripts = [
+        f"{path.name}: {script.get_text()[:80]}"
+        for path, page in pages.items()
+        for script in page.find_all("script")
+        if re.search(r"https?://", script.get_text())
+    ]
+    assert foreign + scripts == []
+
+
+def test_what_is_loaded_exists(pages):
+    missing = [
+        f"{path.name}: {address}"
+        for path, page in pages.items()
+        for address in loaded(page)
+        if is_local(address) and not target(path, address)[0].is_file()
+    ]
+    assert missing == []
+
+
+def test_links_lead_somewhere(pages):
+    broken = []
+    for path, page in pages.items():
+        for link in page.find_all("a", href=True):
+            if not is_local(link["href"]) or link["href"] == "#":
+                continue
+            file, anchor = target(path, link["href"])
+            there = pages.get(file)
+            if not file.is_file() or (anchor and there and not there.find(id=anchor)):
+                broken.append(f"{path.name}: {link['href']}")
+    assert broken == []
+
+
+def test_pictures_have_alternative_text(pages):
+    silent = []
+    for path, page in pages.items():
+        for picture in page.find_all("img"):
+            says = picture.get("alt", "").strip()
+            decoration = "logo__image" in picture.get("class", [])  # the title stands beside it
+            if not decoration and (not says or says == picture["src"]):
+                silent.append(f"{path.name}: {picture['src']}")
+    assert silent == []
+
+
+def test_mathjax_lies_beside_the_pages(html, pages):
+    for path, page in pages.items():
+        if page.find(class_="math"):
+            scripts = [address for address in loaded(page) if "tex-chtml.js" in address]
+            assert len(scripts) == 1 and is_local(scripts[0]), path.name
+            assert target(path, scripts[0])[0] == html / "mathjax" / "tex-chtml.js"
+    fonts = html / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2"
+    assert (fonts / "MathJax_Main-Regular.woff").is_file()
+    assert sum(file.stat().st_size for file in (html / "mathjax").rglob("*")) < 4e6
+
+
+def test_solutions_are_hidden_until_asked_for(pages):
+    shown = [
+        f"{path.name}: {solution.get_text(' ', strip=True)[:60]}"
+        for path, page in pages.items()
+        for solution in page.find_all("div", class_="solution")
+        if "dropdown" not in solution["class"]
+    ]
+    assert shown == []
+
+
+def test_no_page_names_a_path_of_this_machine(pages):
+    assert [path.name for path, page in pages.items() if str(ROOT) in str(page)] == []

@@ -1,0 +1,267 @@
+"""The runner, on small chapters of its own: what it runs, keeps, and never breaks."""
+
+import json
+import os
+import shutil
+
+import nbformat
+import pytest
+from tools_of_the_build import ROOT, load
+
+from d2l_gru.corpus import Corpus
+
+runner = load("run_chapters")
+
+HEAD = "---\nkernelspec:\n  name: python3\n  display_name: any\n---\n\n# A title\n\nSome prose.\n"
+COUNT = "_ = open('../runs.txt', 'a').write('x')"
+
+
+def cell(code, **metadata):
+    return f"\n```{{code-cell}} ipython3\n---\n{json.dumps(metadata)}\n---\n{code}\n```\n"
+
+
+class Project:
+    """A folder with chapters, a package of one module, and no network."""
+
+    def __init__(self, root, text):
+        self.root, self.text = root, text
+        self.notebook = root / "book" / "one.ipynb"
+        for folder in ("chapters", "src", "tests", "book/records"):
+            (root / folder).mkdir(parents=True)
+        shutil.copy(ROOT / "tests" / "sanitize.cfg", root / "tests")
+        (root / "src" / "package.py").write_text('"""A package."""\nanswer = 42  # at first\n')
+        (root / "book" / "records" / "seeds.json").write_text("{}")
+
+    def write(self, *cells, prose=""):
+        (self.root / "chapters" / "one.md").write_text(HEAD + prose + "".join(cells))
+
+    def run(self, *arguments):
+        return runner.main(arguments, root=self.root)
+
+    @property
+    def runs(self):
+        return (self.root / "runs.txt").stat().st_size
+
+    def cells(self):
+        return runner.code_cells(nbformat.read(self.notebook, as_version=4))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    text = Corpus("timemachine", tmp_path / "data" / "timemachine.txt", "0" * 64, "a test's own")
+    project = Project(tmp_path, text)
+    monkeypatch.setattr(runner.corpus, "find", lambda download: project.text)
+    return project
+
+
+def test_a_new_chapter_is_run_and_then_left_alone(project):
+    project.write(cell(COUNT), cell("import os; print(os.environ['D2L_GRU_DATA'][-4:])\n6 * 7"))
+    assert project.run("--check") == 1
+    assert project.run() == 0
+    stored = nbformat.read(project.notebook, as_version=4)
+    nbformat.validate(stored)
+    assert set(stored.metadata) == {"d2l_gru", "kernelspec", "language_info", "jupytext"}
+    assert stored.metadata.d2l_gru.corpus == "timemachine"
+    printed, value = project.cells()[1].outputs
+    assert (printed.text, value.data["text/plain"]) == ("data\n", "42")
+    assert [c.execution_count for c in project.cells()] == [1, 2]
+    before = project.notebook.stat()
+    assert project.run() == project.run("--check") == 0
+    assert project.runs == 1 and project.notebook.stat() == before
+
+
+def test_prose_reaches_the_notebook_without_a_run(project, capsys):
+    project.write(cell(COUNT), cell("6 * 7"))
+    project.run()
+    outputs = [c.outputs for c in project.cells()]
+    project.write(cell(COUNT), cell("6 * 7", mystnb={"image": {"alt": "none"}}), prose="\nMore.\n")
+    assert project.run("--check") == 1 and "text changed" in capsys.readouterr().out
+    assert project.run() == 0
+    assert project.runs == 1 and "More." in project.notebook.read_text()
+    assert [c.outputs for c in project.cells()] == outputs
+    assert project.cells()[1].metadata.mystnb.image.alt == "none"
+
+
+def test_the_markdown_wins(project):
+    project.write(cell(COUNT))
+    project.run()
+    written = project.notebook.read_text()
+    project.notebook.write_text(written.replace("Some prose", "An edit in the wrong place"))
+    project.run()
+    assert project.notebook.read_text() == written and project.runs == 1
+
+
+def test_what_makes_a_chapter_stale(project):
+    project.write(cell(COUNT), cell("'seeds.json'"))
+    project.run()
+
+    def is_stale(path, content):
+        path = project.root / path
+        before = path.read_text() if path.exists() else None
+        path.write_text(content)
+        stale = project.run("--check")
+        path.unlink() if before is None else path.write_text(before)
+        return bool(stale)
+
+    assert is_stale("src/package.py", "answer = 43\n")
+    assert is_stale("src/another.py", "")
+    assert is_stale("book/records/seeds.json", "[]")
+    assert not is_stale("src/package.py", '"""Other words."""\nanswer = 42  # and another\n')
+    assert not is_stale("book/records/unread.json", "[]")
+    (project.root / "src" / "package.py").write_text("answer = 43\n")
+    project.run()
+    assert project.runs == 2
+
+
+def test_other_code_and_another_corpus_make_a_chapter_stale(project):
+    project.write(cell(COUNT))
+    project.run()
+    project.write(cell(COUNT + "\n1 + 1"))
+    assert project.run("--check") == 1 and project.run() == 0
+    project.text = project.text._replace(sha256="1" * 64)
+    assert project.run("--check") == 1 and project.run() == 0
+    assert project.runs == 3
+
+
+def test_docstrings_and_comments_are_not_code():
+    one = load("fingerprint").skeleton
+    code = 'def f(x):\n    """Say it."""\n    return x + 0.5\n'
+    other = "def f(x):  # said\n    '''Otherwise.'''\n\n    return (x + 0.5)\n"
+    assert one(code) == one(other) != one(code.replace("0.5", "0.25"))
+    assert one("x = 'a'") != one("x = 'b'") != one("'b'")
+
+
+def test_identical_runs_give_identical_files(project):
+    clock = "import datetime, time\nprint(f'{time.time():.4f} s', datetime.date.today())"
+    address = "object()"
+    project.write(cell(COUNT), cell(clock), cell(address))
+    project.run()
+    written = project.notebook.read_bytes()
+    assert project.run("--force") == 0
+    assert project.runs == 2 and project.notebook.read_bytes() == written
+    outputs = project.cells()[1].outputs
+    project.write(cell(COUNT), cell("'new'"), cell(clock), cell(address))
+    project.run()
+    assert project.cells()[2].outputs == outputs
+
+
+def test_an_error_names_its_cell_and_changes_nothing(project, capsys):
+    project.write(cell(COUNT))
+    project.run()
+    written = project.notebook.read_bytes()
+    project.write(cell(COUNT), cell("\nx = 1\ny = x / 0"))
+    assert project.run() == 1
+    message = capsys.readouterr().err
+    assert message.startswith("chapters/one.md, code cell 2: x = 1\n")
+    assert "ZeroDivisionError: division by zero" in message and "\x1b" not in message
+    assert project.notebook.read_bytes() == written
+    assert sorted(os.listdir(project.root / "book")) == ["one.ipynb", "records"]
+
+
+def test_an_announced_error_is_an_output(project):
+    project.write(cell("1 / 0", tags=["raises-exception"]), cell("'after'"))
+    assert project.run() == 0
+    assert project.cells()[0].outputs[0].ename == "ZeroDivisionError"
+
+
+def test_a_dead_kernel_is_an_error(project, capsys):
+    project.write(cell("import os; os._exit(3)"))
+    assert project.run() == 1
+    assert "code cell 1: import os; os._exit(3)\nDeadKernelError" in capsys.readouterr().err
+
+
+def test_a_failed_write_leaves_the_old_file(project, monkeypatch):
+    project.write(cell(COUNT))
+    project.run()
+    written = project.notebook.read_bytes()
+    project.write(cell(COUNT), prose="\nMore.\n")
+
+    def full(*paths):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):
+        patch.setattr(runner.os, "replace", full)
+        project.run()
+    assert project.notebook.read_bytes() == written
+    assert sorted(os.listdir(project.root / "book")) == ["one.ipynb", "records"]
+
+
+def test_cells_for_a_gpu_keep_their_outputs_without_one(project, monkeypatch, capsys):
+    gpu = cell("'from a GPU'", tags=["gpu"])
+    monkeypatch.setattr(runner, "_lacks_gpu", lambda cells: False)
+    project.write(gpu, cell("1"))
+    project.run()
+    outputs = project.cells()[0].outputs
+    assert outputs[0].data["text/plain"] == "'from a GPU'"
+    monkeypatch.setattr(runner, "_lacks_gpu", lambda cells: True)
+    project.write(gpu, cell("2"))
+    assert project.run() == 0
+    first, second = project.cells()
+    assert first.outputs == outputs and first.execution_count == 1
+    assert second.outputs[0].data["text/plain"] == "2" and second.execution_count == 2
+    project.write(cell("'another'", tags=["gpu"]), cell("2"))
+    assert project.run() == 0
+    assert project.cells()[0].outputs == [] and project.cells()[0].execution_count is None
+    assert "code cell 1 has no output until a GPU ran it" in capsys.readouterr().out
+
+
+def test_streams_are_stored_whole(project):
+    flushed = "import sys, time\nfor i in range(3): print(i, flush=True); time.sleep(0.02)"
+    project.write(cell(flushed + "\nprint('e', file=sys.stderr, flush=True)"))
+    project.run()
+    outputs = {output.name: output.text for output in project.cells()[0].outputs}
+    assert outputs == {"stdout": "0\n1\n2\n", "stderr": "e\n"}
+
+
+def test_paths_of_this_machine_are_refused(project, capsys):
+    project.write(cell("import os; print('in', os.getcwd())"))
+    assert project.run() == 1
+    assert f"code cell 1: its output holds {project.root}" in capsys.readouterr().err
+    assert not project.notebook.exists()
+
+
+def test_a_chapter_without_code_needs_no_kernel(project):
+    project.write()
+    assert project.run() == 0 and project.run("--check") == 0
+    assert "Some prose" in project.notebook.read_text()
+
+
+def test_an_orphan_is_reported_and_not_removed(project, capsys):
+    project.write()
+    project.run()
+    orphan = project.notebook.with_name("gone.ipynb")
+    shutil.copy(project.notebook, orphan)
+    assert project.run() == 1
+    assert "book/gone.ipynb belongs to no chapter" in capsys.readouterr().err
+    assert orphan.exists()
+
+
+def test_mistakes_are_named(project, capsys):
+    project.write()
+    assert project.run("two") == 1
+    assert "no such chapter: two; there are one" in capsys.readouterr().out
+    (project.root / "book" / "one.ipynb").write_text("<<<<<<< HEAD")
+    assert project.run() == 1
+    assert "book/one.ipynb cannot be read" in capsys.readouterr().err
+    (project.root / "src" / "package.py").write_text("x = = 1")
+    assert project.run() == 1
+    assert "package.py, line 1: invalid syntax" in capsys.readouterr().err
+
+
+def test_the_sample_text_leaves_the_book_alone(project):
+    project.write(cell(COUNT))
+    project.run()
+    written = project.notebook.read_bytes()
+    (project.root / "_config.yml").write_bytes((ROOT / "_config.yml").read_bytes())
+    real, project.text = project.text, project.text._replace(name="sample", sha256="1" * 64)
+    project.write(cell("import os; os.environ['D2L_GRU_DATA']"))
+    assert project.run() == project.run() == 0
+    staged = project.root / "_build" / "sample"
+    assert project.notebook.read_bytes() == written
+    assert "'sample'" in (staged / "book" / "one.ipynb").read_text()
+    assert "Built with the sample text" in (staged / "_config.yml").read_text()
+    assert (staged / "book" / "records" / "seeds.json").is_file()
+    project.text = real
+    project.run()
+    assert not staged.exists()

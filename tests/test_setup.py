@@ -1,0 +1,205 @@
+"""The set-up: which Python, which lock, and nothing done twice.  No network, no real .venv."""
+
+import os
+import re
+import sys
+
+import pytest
+from tools_of_the_build import ROOT, load
+
+setup = load("setup")
+
+
+def answers(monkeypatch, known):
+    """Let `setup.ask` answer from a dict from a program's name to what it prints."""
+    monkeypatch.setattr(setup, "ask", lambda program, *rest: known.get(os.path.basename(program)))
+
+
+@pytest.fixture
+def smi(tmp_path, monkeypatch):
+    """Put a program called nvidia-smi, which runs the given shell code, alone on the PATH."""
+
+    def install(code):
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\n{code}\n")
+        program.chmod(0o755)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return install
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with two empty locks, whose commands are written down instead of run."""
+    (tmp_path / "requirements").mkdir()
+    for kind in ("cpu", "gpu"):
+        (tmp_path / "requirements" / f"{kind}.txt").write_text(f"# {kind}\n")
+    (tmp_path / "pyproject.toml").write_text("")
+    commands = []
+
+    def run(command, expected=0):
+        words = [str(word) for word in command]
+        commands.append("venv" if "venv" in words else words[-1].replace(f"{tmp_path}/", ""))
+        python = tmp_path / ".venv" / "bin" / "python"
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.touch()
+
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    monkeypatch.setattr(setup, "run", run)
+    monkeypatch.setattr(setup, "missing_packages", lambda python, version: [])
+    monkeypatch.setattr(setup, "choose_lock", lambda: ("cpu", "for the test"))
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    return tmp_path, commands
+
+
+def test_an_unsuitable_python_gets_one_clear_line(monkeypatch):
+    answers(monkeypatch, {"python3": "3.13", "python3.9": "3.9"})
+    with pytest.raises(SystemExit) as error:
+        setup.find_python(["/usr/bin/python3", "python3.9", "python3.11"])
+    (line,) = str(error.value).splitlines()
+    assert "3.10, 3.11, 3.12" in line
+    assert "/usr/bin/python3 is 3.13" in line and "python3.9 is 3.9" in line
+
+
+def test_the_first_suitable_python_is_taken(monkeypatch):
+    answers(monkeypatch, {"python3": "3.13", "python3.12": "3.12", "python3.10": "3.10"})
+    found = setup.find_python(["python3", "python3.11", "python3.12", "python3.10"])
+    assert found == ("python3.12", "3.12")
+
+
+def test_this_python_is_a_suitable_one():
+    version = "{}.{}".format(*sys.version_info)
+    assert setup.find_python([sys.executable]) == (sys.executable, version)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "reason"),
+    [
+        ("echo 8.6", "gpu", "8.6"),
+        ("echo 5.0", "gpu", "5.0"),
+        ("echo 9.0", "cpu", "found 9.0"),
+        ("echo 3.7", "cpu", "found 3.7"),
+        ("echo 9.0; echo 8.0", "gpu", "8.0"),
+        ("echo '[N/A]'", "cpu", "[N/A]"),
+        ("true", "cpu", "no GPU"),
+        ("echo 8.6; exit 9", "cpu", "no GPU"),
+    ],
+)
+def test_the_lock_fits_the_gpu(smi, code, kind, reason):
+    smi(code)
+    chosen, why = setup.choose_lock()
+    assert chosen == kind and reason in why
+
+
+def test_without_a_driver_the_lock_is_for_the_cpu(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert setup.choose_lock() == ("cpu", "no NVIDIA driver found")
+
+
+def test_a_second_run_does_nothing(project, capsys):
+    root, commands = project
+    setup.main()
+    assert commands == ["venv", "requirements/cpu.txt", str(root)]
+    assert "MXNet for the CPU: for the test." in capsys.readouterr().out
+    commands.clear()
+    setup.main()
+    assert commands == [] and capsys.readouterr().out == ""
+
+
+def test_another_lock_is_installed_on_top(project):
+    root, commands = project
+    setup.main()
+    commands.clear()
+    (root / "requirements" / "cpu.txt").write_text("# other\n")
+    setup.main()
+    assert commands == ["requirements/cpu.txt", str(root)]
+
+
+def test_a_driver_that_appears_brings_a_new_environment(project, monkeypatch):
+    root, commands = project
+    setup.main()
+    commands.clear()
+    monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(setup, "choose_lock", lambda: ("gpu", "for the test"))
+    setup.main()
+    assert commands == ["venv", "requirements/gpu.txt", str(root)]
+
+
+def test_a_moved_environment_is_made_anew(project):
+    root, commands = project
+    setup.main()
+    stamp = root / ".venv" / setup.STAMP
+    stamp.write_text(stamp.read_text().replace(str(root), "/elsewhere"))
+    commands.clear()
+    setup.main()
+    assert commands[0] == "venv"
+
+
+def test_another_python_is_taken_where_it_is_asked_for(project):
+    root, commands = project
+    setup.main()
+    stamp = root / ".venv" / setup.STAMP
+    stamp.write_text(stamp.read_text().replace("{}.{}".format(*sys.version_info), "3.9"))
+    commands.clear()
+    setup.main()
+    assert commands == []
+    setup.main(["--this-python"])
+    assert commands[0] == "venv"
+
+
+def test_a_half_made_environment_is_made_anew(project, monkeypatch):
+    _, commands = project
+
+    def killed(command, expected=0, run=setup.run):
+        run(command)
+        if expected or "-r" in command:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(setup, "run", killed)
+        setup.main()
+    commands.clear()
+    setup.main()
+    assert commands[0] == "venv"
+
+
+@pytest.mark.parametrize("stamp", ["", "cpu\n", "garbage\n" * 9])
+def test_a_damaged_stamp_is_no_stamp(project, stamp):
+    root, commands = project
+    setup.main()
+    commands.clear()
+    (root / ".venv" / setup.STAMP).write_text(stamp)
+    setup.main()
+    assert commands[0] == "venv"
+
+
+def test_a_failure_ends_with_its_reason_and_no_traceback():
+    with pytest.raises(SystemExit, match="ERROR: no such package\n.*run the command again"):
+        setup.run([sys.executable, "-c", "print('ERROR: no such package'); exit(1)"])
+
+
+def test_harmful_variables_do_not_reach_pip(monkeypatch):
+    for name in setup.HARMFUL.split():
+        monkeypatch.setenv(name, "")
+    code = f"import os; exit(any(n in os.environ for n in {setup.HARMFUL.split()}))"
+    setup.run([sys.executable, "-c", code])
+
+
+def test_missing_system_packages_are_named(monkeypatch):
+    monkeypatch.setattr(setup, "ask", lambda *command: None)
+    monkeypatch.setattr(setup, "LIBRARIES", {"libnowhere.so.9": "libnowhere9"})
+    packages = setup.missing_packages("python3.11", "3.11")
+    assert packages == ["python3.11-venv", "libnowhere9"]
+    with pytest.raises(SystemExit, match="sudo apt-get install python3.11-venv libnowhere9"):
+        setup.install_packages(packages)
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_locks_are_exact_and_name_no_host(kind):
+    lock = (ROOT / "requirements" / f"{kind}.txt").read_text()
+    pins = re.split(r"\n(?=\S)", lock.strip())
+    assert len(pins) > 100
+    assert [pin for pin in pins if not re.match(r"[\w.-]+==[^\n]+ \\\n +--hash=sha256:", pin)] == []
+    assert not re.search(r"://|--(?:extra-)?index|--find-links", lock)
+    mxnet = {"cpu": "mxnet==1.9.1", "gpu": "mxnet-cu112==1.9.1"}
+    assert [name for name, pin in mxnet.items() if f"\n{pin} " in lock] == [kind]

@@ -26,7 +26,10 @@ TRAIN = """if True:
 
 def on_a_terminal(code):
     """Run `code` with stderr on a terminal of its own; return stdout and what the terminal got."""
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:  # a container without /dev/pts
+        pytest.skip(str(error))
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, text=True

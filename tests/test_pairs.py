@@ -103,8 +103,8 @@ def test_outputs_are_of_the_real_corpus(name):
     "text",
     [
         "File /home/ann/book.py",
-        "at\n/root/book",
-        "\x1b[32m/work/book",
+        "at\n/Users/ann/book",
+        "\x1b[32m/tmp/book",
         "saved in '/tmp/x'",
         "lib/python3.11/site-packages/mxnet",
         "Traceback (most recent call last)\n",

@@ -1,6 +1,8 @@
 """Where the text comes from: every way, and every way it can go wrong; all without a network."""
 
 import os
+import subprocess
+import sys
 
 import pooch
 import pytest
@@ -230,3 +232,13 @@ def test_a_request_goes_to_the_published_address_and_does_not_wait_for_ever(monk
     monkeypatch.setattr(requests.Session, "request", no_network)
     assert corpus.find().name == "sample"
     assert asked == [("get", "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt", 10)]
+
+
+def test_the_command_says_in_one_line_what_is_wrong(tmp_path, monkeypatch):
+    (tmp_path / corpus.FILE).write_bytes(b"other")
+    monkeypatch.setenv("D2L_GRU_DATA", str(tmp_path))
+    command = [sys.executable, "-m", "d2l_gru.corpus"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert str(tmp_path / corpus.FILE) in line and "is not the expected text" in line

@@ -7,6 +7,7 @@ With none of the three, the sample story that ships with the package takes its p
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,4 +115,7 @@ def describe(corpus):
 
 
 if __name__ == "__main__":
-    print(describe(find()))
+    try:
+        print(describe(find()))
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))

@@ -33,7 +33,8 @@ run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a cha
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
 
 html: setup ## render the stored notebooks, without running any
-	@$(MAKE) --no-print-directory $(DONE)
+	@$(MAKE) -s $(DONE)
+	@echo 'The book: _build/html/index.html'
 
 $(DONE): _config.yml tools/offline_mathjax.py requirements/cpu.txt \
 		$(wildcard $(SOURCE)/_config.yml $(SOURCE)/book/* $(SOURCE)/book/assets/* src/d2l_gru/*.py)

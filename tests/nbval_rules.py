@@ -63,6 +63,7 @@ class BookFile(IPyNbFile):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("IPYTHONDIR", self.ipython.name)
             patch.delenv("MPLBACKEND", raising=False)
+            patch.delenv("PYTEST_CURRENT_TEST", raising=False)  # ipykernel would miss C's output
             super().setup()
 
     def teardown(self):

@@ -145,6 +145,9 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: concise(vocab_size=0), ValueError, ["vocab_size", "0", ">= 1"]),
         (lambda: concise(vocab_size="5"), TypeError, ["vocab_size", "'5'", NO_WHOLE]),
         (lambda: concise(rnn.GRU(H, layout="NTC")), ValueError, ["layout", "'NTC'", "'TNC'"]),
+        (lambda: concise("gru"), TypeError, ["rnn_layer", "'gru'", "rnn.GRU"]),
+        (lambda: concise(rnn.GRUCell(H)), TypeError, ["rnn_layer", "GRUCell", "rnn.GRU"]),
+        (lambda: concise(rnn.GRU(H, bidirectional=True)), ValueError, ["bidirectional"]),
         (lambda: ready(concise).begin_state(0, CPU), ValueError, ["batch_size", "0", ">= 1"]),
         (lambda: run(concise, X, batch_size=3), ValueError, ["[1,3,4]", "(1,2,4)"]),
     ],
@@ -248,6 +251,8 @@ for name in ("seq_data_iter_consecutive", "seq_data_iter_random", "SeqDataLoader
         (lambda f=sample: f(IDS, 10, 10), ValueError, ["100 tokens", "+ 1 = 101"]),
         (lambda f=sample: f([], 1, 1), ValueError, ["0 tokens", "+ 1 = 2"]),
         (lambda f=sample: f([0.5] * 9, 1, 2), (TypeError, ValueError), ["corpus", "0.5"]),
+        (lambda f=sample: f(np.zeros((9, 2), dtype="int32"), 1, 2), ValueError, ["(9, 2)"]),
+        (lambda f=sample: f([2**40] * 9, 1, 2), ValueError, [str(2**40), "2**31"]),
     ]
 for make in (scratch, concise):
     CASES["RNNModelScratch" if make is scratch else "RNNModel"] += [
@@ -304,3 +309,11 @@ def test_a_vocabulary_without_the_prefixes_is_refused_before_training():
 def test_a_model_without_parameters_is_told_what_to_do():
     with pytest.raises((ValueError, RuntimeError), match="prepare|initialize"):
         d2l.train_epoch(concise(), [(X, X)], 1, CPU)
+
+
+def test_a_diverged_model_says_so():
+    model = scratch()
+    model.params[-1][:] = float("nan")
+    for temperature in (0, 1):
+        with pytest.raises(ValueError, match="not finite"):
+            d2l.predict("ab", 1, model, VOCAB, CPU, temperature)

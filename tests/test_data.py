@@ -151,3 +151,7 @@ def test_the_sample_serves_the_book(monkeypatch):
     ids, vocab = d2l.load_corpus_time_machine()
     assert len(vocab) == 28 and len(ids) >= 12_000
     assert "time traveller" in "".join(vocab.to_tokens(ids[:10_000]))
+
+
+def test_tuples_of_tokens_are_lines_too():
+    assert d2l.Vocab([("a", "b"), ("b",)]).idx_to_token == ["<unk>", "b", "a"]

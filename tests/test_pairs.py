@@ -88,7 +88,7 @@ def test_text_and_code_are_in_step(name):
 def test_outputs_are_fit_to_be_published(name):
     _, stored = read(name)
     code = [cell for cell in stored.cells if cell.cell_type == "code"]
-    found = {f"code cell {number}": unfit(cell) for number, cell in enumerate(code)}
+    found = {f"code cell {number}": unfit(cell) for number, cell in enumerate(code, 1)}
     assert {where: names for where, names in found.items() if names} == {}
 
 
@@ -156,3 +156,8 @@ def test_any_difference_of_a_pair_is_found():
         [*one, one[0]],
     ):
         assert first_difference(one, other)
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    toc = (ROOT / "book" / "_toc.yml").read_text()
+    assert sorted(re.findall(r"(?:root|file): *(\S+)", toc)) == chapters

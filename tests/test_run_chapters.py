@@ -265,3 +265,31 @@ def test_the_sample_text_leaves_the_book_alone(project):
     project.text = real
     project.run()
     assert not staged.exists()
+
+
+def test_a_notebook_that_lost_its_outputs_or_its_shape_is_stale(project):
+    project.write(cell(COUNT), cell("print('kept')"))
+    assert project.run() == 0
+    whole = project.notebook.read_text()
+
+    cleared = nbformat.reads(whole, as_version=4)
+    for code in runner.code_cells(cleared):
+        code.outputs, code.execution_count = [], None
+    longer = nbformat.reads(whole, as_version=4)
+    longer.cells.append(nbformat.v4.new_code_cell("1", execution_count=3))
+    for runs, broken in enumerate((cleared, longer), 2):
+        nbformat.write(broken, project.notebook)
+        assert project.run("--check") == 1
+        assert project.run() == 0
+        assert (project.runs, project.notebook.read_text()) == (runs, whole)
+
+
+@pytest.mark.parametrize("text", ["", "```{code-cell} ipython3\n:tags: corpus\n1\n```\n"])
+def test_an_unreadable_chapter_is_named_and_its_notebook_kept(project, capsys, text):
+    project.write(cell(COUNT))
+    assert project.run() == 0
+    before = project.notebook.read_text()
+    (project.root / "chapters" / "one.md").write_text(text)
+    assert project.run() == 1
+    assert "chapters/one.md" in capsys.readouterr().err
+    assert project.notebook.read_text() == before

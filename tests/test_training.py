@@ -367,3 +367,14 @@ def test_train_ch8_prints_what_the_notebook_of_2019_printed(capsys):
     assert completions == [
         d2l.predict(prefix, 50, model, vocab, cpu()) for prefix in ("time traveller", "traveller")
     ]
+
+
+def test_a_model_may_yield_its_parameters():
+    class Yielding(d2l.RNNModelScratch):
+        def parameters(self):
+            yield from self.params
+
+    model = Yielding(5, 4, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru)
+    before = model.params[-1].asnumpy()
+    history = d2l.train(model, d2l.SeqDataLoader([1, 2, 3, 4] * 9, 2, 3), 1, 1, cpu())
+    assert history.gradient_norm[0] > 0 and (model.params[-1].asnumpy() != before).all()

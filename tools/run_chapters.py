@@ -18,10 +18,13 @@ import jupytext
 import nbformat
 import yaml
 from fingerprint import Fingerprints
+from jupytext.myst import MystMetadataParsingError
+from nbformat import ValidationError
 from outputs import ChapterError, adopt, code_cells, settle, tags, tidy
 
 from d2l_gru import corpus
 
+UNREADABLE = (OSError, ValueError, yaml.YAMLError, ValidationError, MystMetadataParsingError)
 ROOT = Path(__file__).resolve().parent.parent
 ANNOUNCEMENT = (
     "Built with the sample text: <em>The Time Machine</em> could not be found or downloaded."
@@ -62,8 +65,10 @@ class Book:
             for source in (self.stored / f"{name}.ipynb", self.home / f"{name}.ipynb"):
                 if source.is_file():
                     old = nbformat.read(source, as_version=4)
-        except (ValueError, yaml.YAMLError) as error:
+        except UNREADABLE as error:
             raise ChapterError(f"{source.relative_to(self.root)} cannot be read: {error}") from None
+        if not written.cells:
+            raise ChapterError(f"chapters/{name}.md is empty")
         return written, old
 
     def write(self, name, notebook):
@@ -82,7 +87,7 @@ class Book:
 
     def is_stale(self, notebook, old):
         recorded = old.metadata.get("d2l_gru", {}).get("fingerprint") if old else None
-        return recorded != self.fingerprints.of(notebook)
+        return recorded != self.fingerprints.of(notebook) or not _is_whole(notebook, old)
 
     def update(self, name, force=False):
         """Bring one notebook up to date, and say so if it changed."""
@@ -139,6 +144,15 @@ class Book:
                 client.execute(env=env)
             except (CellExecutionError, DeadKernelError) as error:
                 raise ChapterError(_describe(error, cells, started)) from None
+
+
+def _is_whole(notebook, old):
+    """Whether the stored cells are the chapter's, and each has its run (a GPU's may be missing)."""
+    written, stored = ([cell.source for cell in code_cells(part)] for part in (notebook, old))
+    return written == stored and all(
+        cell.execution_count or not cell.source.strip() or "gpu" in tags(cell)
+        for cell in code_cells(old)
+    )
 
 
 def _lacks_gpu(cells):

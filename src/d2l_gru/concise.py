@@ -12,15 +12,20 @@ class RNNModel(gluon.Block):
         vocab_size: at least 1.
 
     Raises:
-        ValueError: `vocab_size` is below 1, or the layer's layout is not TNC.
+        ValueError: `vocab_size` is below 1, or the layer is bidirectional or not of layout TNC.
+        TypeError: `rnn_layer` is no such layer.
 
     Source: Dive into Deep Learning, ``d2l.RNNModel``, 2019.
     """
 
     def __init__(self, rnn_layer, vocab_size, **kwargs):
         super().__init__(**kwargs)
-        if getattr(rnn_layer, "_layout", "TNC") != "TNC":
+        if not hasattr(rnn_layer, "_layout"):
+            raise TypeError(f"rnn_layer must be a layer like gluon.rnn.GRU(256), not {rnn_layer!r}")
+        if rnn_layer._layout != "TNC":
             raise ValueError(f"rnn_layer must have layout 'TNC', not {rnn_layer._layout!r}")
+        if rnn_layer._dir != 1:
+            raise ValueError("rnn_layer must not be bidirectional: it would read what it predicts")
         self.vocab_size = check_int("vocab_size", vocab_size, 1)
         self.rnn = rnn_layer
         self.dense = gluon.nn.Dense(vocab_size)
@@ -41,7 +46,7 @@ class RNNModel(gluon.Block):
         return self.dense(H.reshape(-1, H.shape[-1])), state
 
     def begin_state(self, batch_size, device):
-        """Return the first state, a list of one array of zeros (layers, batch_size, hiddens)."""
+        """Return the first state, a list of arrays of zeros (layers, batch_size, hiddens)."""
         batch_size = check_int("batch_size", batch_size, 1)
         return self.rnn.begin_state(batch_size=batch_size, ctx=check_context(device))
 

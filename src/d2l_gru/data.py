@@ -77,7 +77,8 @@ class Vocab:
 
     def __init__(self, tokens, min_freq=0):
         min_freq = check_int("min_freq", min_freq, 0)
-        if tokens and isinstance(tokens[0], list):
+        tokens = list(tokens)
+        if tokens and isinstance(tokens[0], (list, tuple)):
             tokens = [token for line in tokens for token in line]
         counts = collections.Counter(tokens)
         if not counts:

@@ -19,9 +19,13 @@ def _check_corpus(corpus, batch_size, num_steps):
             f"a corpus of {len(corpus)} tokens is shorter than one minibatch: batch_size "
             f"{batch_size} * num_steps {num_steps} + 1 = {batch_size * num_steps + 1} are needed"
         )
-    ids = numpy.asarray(corpus)
+    ids = corpus.asnumpy() if hasattr(corpus, "asnumpy") else numpy.asarray(corpus)
     if not numpy.issubdtype(ids.dtype, numpy.integer):
         raise TypeError(f"corpus must hold token ids, whole numbers, not {corpus[0]!r}")
+    if ids.ndim != 1:
+        raise ValueError(f"corpus must be one sequence of token ids, not of shape {ids.shape}")
+    if ids.max() >= 2**31:
+        raise ValueError(f"token ids must be below 2**31, but corpus holds {ids.max()}")
     return ids.astype("int32")
 
 

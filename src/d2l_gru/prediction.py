@@ -61,9 +61,11 @@ def check_prefix(prefix, vocab):
 
 def _choose(logits, temperature):
     """Return the id of the largest logit, or draw one; logits (vocab_size,)."""
+    largest = float(logits.max())
+    if not math.isfinite(largest):
+        raise ValueError("the model's logits are not finite: its training diverged")
     if temperature == 0:
         return int(logits.argmax())
-    largest = logits.max()
     weights = [math.exp(float(logit - largest) / temperature) for logit in logits]
     return random.choices(range(len(weights)), weights)[0]
 

@@ -29,7 +29,8 @@ def set_seed(seed):
     Raises:
         ValueError: it is out of that range.
     """
-    if check_int("seed", seed, 0) >= 2**31:  # MXNet would keep its low 32 bits only
+    seed = check_int("seed", seed, 0)
+    if seed >= 2**31:  # MXNet would keep its low 32 bits only
         raise ValueError(f"seed must be < 2**31, not {seed}")
     random.seed(seed)
     npx.random.seed(seed)
@@ -98,7 +99,7 @@ def grad_clipping(params, theta):
     2013.
     """
     theta = check_positive("theta", theta)
-    params = params.parameters() if hasattr(params, "parameters") else params
+    params = list(params.parameters() if hasattr(params, "parameters") else params)
     norm = gradient_norm(params)
     # Multiplying by min(1, theta / norm) needs no `if`, so nothing waits for the device.
     scale = np.minimum(1, theta / np.maximum(norm, 1e-12))
@@ -142,14 +143,16 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
             check_shape("Y", Y, X.shape)
             l = loss(Y_hat, Y.T.reshape(-1)).mean()
         l.backward()
-        params = model.parameters()
+        params = list(model.parameters())
         norm = gradient_norm(params) if clip is None else grad_clipping(params, clip)
         largest = np.maximum(largest, norm)
         sgd(params, lr)
         total = total + l.detach() * Y.size
         num_tokens += Y.size
     if not num_tokens:
-        raise ValueError("train_iter yielded no minibatch")
+        raise ValueError(
+            "train_iter yielded no minibatch (an iterator yields once only: pass a SeqDataLoader)"
+        )
     mean_loss = float(total) / num_tokens
     npx.waitall()  # the last updates are part of the epoch
     speed = num_tokens / (time.perf_counter() - start)

@@ -1,7 +1,7 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test run html serve preview lint lock setup clean
+.PHONY: help book test run html serve preview doctor gpu-build lint lock setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -18,7 +18,7 @@ SOURCE = $(if $(wildcard _build/sample/_config.yml),_build/sample,.)
 DONE = _build/html/.done$(if $(STRICT),-strict)$(subst /,-,$(SOURCE))
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: STRICT=1 (warnings are errors), PYTHON=python3.12, ARGS="..."'
 
 book: setup ## make the HTML book, _build/html/index.html: set up, run what is stale, render
@@ -51,6 +51,14 @@ preview:
 	@BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-autobuild -c tools $(SOURCE)/book _build/serve -q -n \
 		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' \
 		--pre-build '$(BIN)/python tools/run_chapters.py' $(ARGS)
+
+doctor: setup ## say what this machine has and lacks for training
+	@$(BIN)/python -m d2l_gru doctor $(ARGS)
+
+gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a stand-in for the driver
+	test -x _build/gpu-build/bin/python || $(BIN)/python -m venv _build/gpu-build
+	_build/gpu-build/bin/python -m pip install -q --no-deps --require-hashes -r requirements/gpu.txt
+	D2L_GRU_GPU_BUILD=_build/gpu-build/bin/python $(BIN)/pytest -m gpu_build $(ARGS)
 
 lint: setup ## check the style of the code
 	$(BIN)/ruff check

@@ -5,6 +5,7 @@ from mxnet import Context, cpu, gpu, np, npx
 from mxnet.gluon import rnn
 
 import d2l_gru as d2l
+from d2l_gru import cuda, device
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -91,3 +92,60 @@ def test_gru_names_the_array_that_is_elsewhere():
     params[7] = params[7].as_in_ctx(ELSEWHERE)
     with pytest.raises(ValueError, match=r"W_hh is on cpu\(1\), but cpu\(0\)"):
         d2l.gru(inputs, (H0,), params)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.setattr(npx, "num_gpus", lambda: 2)
+    monkeypatch.delenv(device.VARIABLE, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "first", "second", "every"),
+    [
+        ("", gpu(0), gpu(1), [gpu(0), gpu(1)]),
+        ("cpu", cpu(), cpu(), [cpu()]),
+        ("gpu", gpu(0), gpu(1), [gpu(0), gpu(1)]),
+        ("gpu:0", gpu(0), cpu(), [gpu(0)]),
+        ("gpu:1", gpu(1), cpu(), [gpu(1)]),
+    ],
+)
+def test_the_variable_chooses_for_all(monkeypatch, two_gpus, chosen, first, second, every):
+    monkeypatch.setenv(device.VARIABLE, chosen)
+    assert d2l.try_gpu() == first and d2l.try_gpu(1) == second
+    assert d2l.try_all_gpus() == every
+
+
+@pytest.mark.parametrize("chosen", ["gpu:2", "gpu:10"])
+def test_a_gpu_that_is_not_there_is_never_another(monkeypatch, two_gpus, chosen):
+    monkeypatch.setenv(device.VARIABLE, chosen)
+    for call in (d2l.try_gpu, d2l.try_all_gpus):
+        with pytest.raises(ValueError, match=f"D2L_GRU_DEVICE is '{chosen}', .*gpu:0, gpu:1"):
+            call()
+
+
+def test_without_a_gpu_asking_for_one_raises(monkeypatch):
+    monkeypatch.setattr(npx, "num_gpus", lambda: 0)
+    assert d2l.try_all_gpus() == [cpu()]
+    monkeypatch.setenv(device.VARIABLE, "gpu")
+    for call in (d2l.try_gpu, d2l.try_all_gpus, lambda: d2l.try_gpu(1)):
+        with pytest.raises(ValueError, match="no GPU"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["GPU", "gpu:", "gpu:-1", "cpu:0", "cuda", "gpu:1 "])
+def test_another_name_is_refused(monkeypatch, name):
+    with pytest.raises(ValueError, match="'cpu', 'gpu' or one like 'gpu:1'"):
+        device.parse_device(name)
+    monkeypatch.setenv(device.VARIABLE, name)
+    with pytest.raises(ValueError, match="D2L_GRU_DEVICE must be"):
+        d2l.try_gpu()
+
+
+def test_a_gpu_without_code_is_not_taken(monkeypatch, two_gpus):
+    gpus = [cuda.Gpu(0, "H100", (9, 0)), cuda.Gpu(1, "A100", (8, 0))]
+    monkeypatch.setattr(cuda, "find_driver", lambda: cuda.Driver((12, 4), gpus))
+    assert d2l.try_gpu() == cpu() and d2l.try_gpu(1) == gpu(1) and d2l.try_all_gpus() == [gpu(1)]
+    monkeypatch.setenv(device.VARIABLE, "gpu:0")
+    with pytest.raises(ValueError, match="can use gpu:1 here"):
+        d2l.try_gpu()

@@ -73,7 +73,7 @@ def test_without_mxnet_the_error_says_what_to_install(name):
     done = python(NO_MXNET.format(error=error) + f"    d2l.{name}")
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ImportError: MXNet cannot be imported (No module named 'mxnet')")
-    assert "pip install" in last and "make test" in last and "3.10 to 3.12" in last
+    assert "pip install" in last and "make setup" in last and "3.10 to 3.12" in last
 
 
 def test_an_mxnet_without_its_libraries_is_explained_too():

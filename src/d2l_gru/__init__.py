@@ -38,7 +38,7 @@ _NAMES = {
         "train_epoch",
     ],
     "prediction": ["predict", "predict_ch8"],
-    "device": ["try_gpu"],
+    "device": ["try_all_gpus", "try_gpu"],
     "plotting": ["PerplexityCurve", "use_svg_display"],
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

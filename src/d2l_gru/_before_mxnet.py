@@ -1,7 +1,16 @@
 """What must be true before ``import mxnet`` can succeed."""
 
+import importlib.util
+
 import numpy
 
 # MXNet 1.9.1 (2022) reads numpy.bool, which numpy 1.24 removed and numpy 2.0 brought back.
 if "bool" not in vars(numpy):
     numpy.bool = bool
+
+# Its GPU build needs the libraries of CUDA 11; without the package `nvidia` there are none.
+if importlib.util.find_spec("nvidia") is not None:
+    from d2l_gru import cuda, installation
+
+    if installation.version_of("mxnet-cu112"):
+        cuda.preload()

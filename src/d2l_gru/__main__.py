@@ -1,0 +1,19 @@
+"""The command line: ``python -m d2l_gru``."""
+
+import argparse
+import sys
+
+from d2l_gru import doctor
+
+
+def main(arguments=None):
+    """Run one command; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m d2l_gru", description="Train GRUs.")
+    subparsers = parser.add_subparsers(required=True, metavar="command")
+    doctor.add_parser(subparsers)
+    options = parser.parse_args(arguments)
+    return options.run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -108,6 +108,37 @@ def grad_clipping(params, theta):
     return norm
 
 
+def train_step(model, X, Y, state, lr, device, clip):
+    """Update the model once, from one minibatch.
+
+    Args:
+        X, Y: token ids (batch_size, num_steps).
+        state: what the step before returned, which is detached; None to start at zero.
+        model, lr, device, clip: as for `train_epoch`.
+
+    Returns:
+        (summed loss of the tokens, norm of the gradients before clipping, new state); the first two
+        are arrays of shape (), which nothing has waited for.
+
+    Raises:
+        ValueError: ids are out of range, or X and Y of unequal shapes.
+    """
+    X, Y = X.as_in_ctx(device), Y.as_in_ctx(device)
+    if state is None:
+        state = model.begin_state(X.shape[0], device)
+    state = [H.detach() for H in state]
+    with autograd.record():
+        Y_hat, state = model(X, state)
+        check_token_ids("Y", Y, Y_hat.shape[-1])
+        check_shape("Y", Y, X.shape)
+        l = gluon.loss.SoftmaxCrossEntropyLoss()(Y_hat, Y.T.reshape(-1)).mean()
+    l.backward()
+    params = list(model.parameters())
+    norm = gradient_norm(params) if clip is None else grad_clipping(params, clip)
+    sgd(params, lr)
+    return l.detach() * Y.size, norm, state
+
+
 def train_epoch(model, train_iter, lr, device, clip=1.0):
     """Train for one epoch.
 
@@ -128,26 +159,13 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
     Raises:
         ValueError: `train_iter` yields nothing, or ids out of range or of unequal shapes.
     """
-    loss = gluon.loss.SoftmaxCrossEntropyLoss()
     carry = not getattr(train_iter, "use_random_iter", False)
     state, total, num_tokens, largest = None, 0.0, 0, 0.0
     start = time.perf_counter()
     for X, Y in train_iter:
-        X, Y = X.as_in_ctx(device), Y.as_in_ctx(device)
-        if state is None or not carry:
-            state = model.begin_state(X.shape[0], device)
-        state = [H.detach() for H in state]
-        with autograd.record():
-            Y_hat, state = model(X, state)
-            check_token_ids("Y", Y, Y_hat.shape[-1])
-            check_shape("Y", Y, X.shape)
-            l = loss(Y_hat, Y.T.reshape(-1)).mean()
-        l.backward()
-        params = list(model.parameters())
-        norm = gradient_norm(params) if clip is None else grad_clipping(params, clip)
+        loss, norm, state = train_step(model, X, Y, state if carry else None, lr, device, clip)
         largest = np.maximum(largest, norm)
-        sgd(params, lr)
-        total = total + l.detach() * Y.size
+        total = total + loss
         num_tokens += Y.size
     if not num_tokens:
         raise ValueError(

@@ -1,0 +1,151 @@
+"""Checkpoints: named arrays and their description in one file that shows any altered byte.
+
+A file is named after what it holds, ``checkpoint-NUMBER-HASH.safetensors``, where HASH begins the
+SHA-256 of its bytes.  It appears under that name only once it is wholly on the disk.  Loading one
+runs no code of it.  Needs no deep-learning framework.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import warnings
+from pathlib import Path
+
+import numpy
+import safetensors.numpy
+
+from d2l_gru._checks import check_int
+
+FORMAT = "d2l_gru checkpoint 1"
+KEEP = 3
+_NAME = re.compile(r"checkpoint-(\d{9,})-([0-9a-f]{16})\.safetensors")
+_TEMPORARY = "checkpoint.tmp"
+
+
+def paths(directory):
+    """Return the checkpoints in `directory`, good or bad, the highest number first."""
+    directory = Path(directory)
+    names = os.listdir(directory) if directory.is_dir() else []
+    found = [(int(match[1]), match[0]) for match in map(_NAME.fullmatch, names) if match]
+    return [directory / name for _, name in sorted(found, reverse=True)]
+
+
+def save(directory, arrays, meta, number):
+    """Write a checkpoint, and delete all but this one and the two before it.
+
+    Whenever the program dies, the checkpoints before are whole, and this one is whole or absent.
+
+    Args:
+        directory: where to; it is made if need be.
+        arrays: dict from names to numpy arrays.
+        meta: what else to keep, a dict that JSON can hold.
+        number: at least 0, and higher than that of the checkpoint before.  Others in the directory
+            with this number or a higher one are deleted: they are no part of this run.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        OSError: the directory cannot be written, or the disk is full.
+    """
+    directory, number = Path(directory), check_int("number", number, 0)
+    # Not ascontiguousarray, which would give an array of shape () a dimension.
+    arrays = {name: numpy.asarray(array, order="C") for name, array in arrays.items()}
+    described = {"format": FORMAT, "meta": json.dumps(meta)}
+    data = safetensors.numpy.save(arrays, metadata=described)
+    path = directory / f"checkpoint-{number:09d}-{_hash(data)}.safetensors"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _write(directory, path.name, data)
+        before = [other for other in paths(directory) if other != path]
+        older = [other for other in before if _number(other) < number]
+        for other in set(before) - set(older[: KEEP - 1]):
+            other.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(f"no checkpoint can be written in {directory}: {error}") from error
+    return path
+
+
+def _write(directory, name, data):
+    temporary = directory / _TEMPORARY  # one name: what a killed run left is overwritten
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, directory / name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)  # the name is on the disk, too
+    finally:
+        os.close(handle)
+
+
+def _hash(data):
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _number(path):
+    return int(_NAME.fullmatch(path.name)[1])
+
+
+def load(path):
+    """Read one checkpoint.
+
+    Returns:
+        (arrays, meta), as they were saved.
+
+    Raises:
+        ValueError: the file has another name than it was given, is not what was written, or is no
+            checkpoint.
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    match = _NAME.fullmatch(path.name)
+    data = path.read_bytes()
+    if not match:
+        raise ValueError(f"{path} is not named checkpoint-NUMBER-HASH.safetensors")
+    if (found := _hash(data)) != match[2]:
+        raise ValueError(f"{path} was altered or cut: its SHA-256 begins {found}, not {match[2]}")
+    try:
+        length = int.from_bytes(data[:8], "little")
+        described = json.loads(data[8 : 8 + length])["__metadata__"]
+        if described["format"] != FORMAT:
+            raise ValueError(f"its format is {described['format']!r}, not {FORMAT!r}")
+        meta = json.loads(described["meta"])
+        if not isinstance(meta, dict):
+            raise ValueError(f"its meta must be a dict, not {meta!r}")
+        return safetensors.numpy.load(data), meta
+    except (ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path} is no checkpoint: {error!r}") from error
+
+
+def latest(directory):
+    """Return the newest good checkpoint; warn of each newer one that is not good.
+
+    Returns:
+        (path, arrays, meta).
+
+    Raises:
+        FileNotFoundError: the directory holds no checkpoint.
+        ValueError: it holds no good one.
+    """
+    refused = []
+    for path in paths(directory):
+        try:
+            arrays, meta = load(path)
+        except (OSError, ValueError) as error:
+            refused.append(str(error))
+            continue
+        for reason in refused:
+            warnings.warn(f"checkpoint not used: {reason}", stacklevel=2)
+        return path, arrays, meta
+    if refused:
+        raise ValueError(f"no good checkpoint in {directory}: {'; '.join(refused)}")
+    raise FileNotFoundError(f"no checkpoint in {directory}")

@@ -1,0 +1,95 @@
+"""Several devices give what one gives, and several workers what one with a larger batch gives."""
+
+import numpy
+import pytest
+from mxnet import cpu
+from mxnet.gluon import rnn
+
+import d2l_gru as d2l
+from d2l_gru.parallel import DataParallel, train_epoch_parallel
+
+V, H = 6, 5
+IDS = [0, 1, 2, 5, 3, 4, 1, 1, 2, 0, 5] * 20
+BATCH = 12
+
+
+def scratch(device):
+    return d2l.RNNModelScratch(V, H, device, d2l.get_params, d2l.init_gru_state, d2l.gru)
+
+
+def concise(device):
+    model = d2l.RNNModel(rnn.GRU(H, input_size=V), V)
+    model.prepare(device)
+    model(next(iter(loader()))[0].as_in_ctx(device), model.begin_state(BATCH, device))
+    return model
+
+
+def loader(use_random_iter=False, batch_size=BATCH):
+    return d2l.SeqDataLoader(IDS, batch_size, 3, use_random_iter)
+
+
+def large(model):
+    """Give a model weights that make its gates matter and its gradients large."""
+    rng = numpy.random.default_rng(0)
+    for param in model.parameters():
+        param[:] = rng.normal(size=param.shape)
+    return model
+
+
+def values(model):
+    return [param.asnumpy() for param in model.parameters()]
+
+
+@pytest.mark.parametrize("make", [scratch, concise])
+@pytest.mark.parametrize("use_random_iter", [False, True])
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("clip", [0.05, None])
+def test_several_devices_are_as_one(make, use_random_iter, count, clip):
+    one, first = large(make(cpu(0))), large(make(cpu(0)))
+    pair = DataParallel([first, *(make(cpu(i)) for i in range(1, count))])
+    before = values(one)
+    for _ in range(2):
+        d2l.set_seed(3)
+        alone = d2l.train_epoch(one, loader(use_random_iter), 0.5, cpu(0), clip)
+        d2l.set_seed(3)
+        split = train_epoch_parallel(pair, loader(use_random_iter), 0.5, clip)
+        assert split[0] == pytest.approx(alone[0], rel=1e-5)
+        assert split[2] == pytest.approx(alone[2], rel=1e-4)
+        assert clip is None or alone[2] > clip  # it has something to do
+    for model in pair.models:
+        for a, b in zip(values(one), values(model), strict=True):
+            numpy.testing.assert_allclose(a, b, atol=1e-5)
+    moved = max(abs(a - b).max() for a, b in zip(before, values(one), strict=True))
+    assert moved > 0.01
+
+
+def test_replicas_start_as_the_first():
+    first, second = large(scratch(cpu(0))), scratch(cpu(1))
+    DataParallel([first, second])
+    for a, b in zip(values(first), values(second), strict=True):
+        numpy.testing.assert_array_equal(a, b)
+    assert all(param.ctx == param.grad.ctx == cpu(1) for param in second.parameters())
+
+
+def test_rows_go_to_workers_and_then_to_devices():
+    pair = DataParallel([scratch(cpu(0)), scratch(cpu(1))])
+    assert (pair.rank, pair.num_workers) == (0, 1)
+    assert pair.rows(12) == [slice(0, 6), slice(6, 12)]
+    pair.rank, pair.num_workers = 2, 3
+    assert pair.rows(12) == [slice(8, 10), slice(10, 12)]
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="at least one"):
+        DataParallel([])
+    with pytest.raises(ValueError, match=r"device of its own.*cpu\(0\), cpu\(0\)"):
+        DataParallel([scratch(cpu(0)), scratch(cpu(0))])
+    with pytest.raises(ValueError, match="differ in shape"):
+        DataParallel([scratch(cpu(0)), concise(cpu(1))])
+    pair = DataParallel([scratch(cpu(0)), scratch(cpu(1))])
+    with pytest.raises(ValueError, match="5 rows cannot be dealt out evenly to 1 workers with 2"):
+        train_epoch_parallel(pair, loader(batch_size=5), 1)
+    with pytest.raises(ValueError, match="no minibatch"):
+        train_epoch_parallel(pair, [], 1)
+    with pytest.raises(ValueError, match="lr"):
+        train_epoch_parallel(pair, loader(), 0)

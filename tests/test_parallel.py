@@ -1,5 +1,10 @@
 """Several devices give what one gives, and several workers what one with a larger batch gives."""
 
+import os
+import socket
+import subprocess
+import sys
+
 import numpy
 import pytest
 from mxnet import cpu
@@ -28,9 +33,9 @@ def loader(use_random_iter=False, batch_size=BATCH):
     return d2l.SeqDataLoader(IDS, batch_size, 3, use_random_iter)
 
 
-def large(model):
+def large(model, seed=0):
     """Give a model weights that make its gates matter and its gradients large."""
-    rng = numpy.random.default_rng(0)
+    rng = numpy.random.default_rng(seed)
     for param in model.parameters():
         param[:] = rng.normal(size=param.shape)
     return model
@@ -93,3 +98,66 @@ def test_bad_input_is_named():
         train_epoch_parallel(pair, [], 1)
     with pytest.raises(ValueError, match="lr"):
         train_epoch_parallel(pair, loader(), 0)
+
+
+WORKER = """
+import sys, numpy
+import d2l_gru as d2l
+from mxnet import cpu
+from d2l_gru.parallel import DataParallel, train_epoch_parallel
+
+model = d2l.RNNModelScratch(6, 5, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru)
+rng = numpy.random.default_rng(int(sys.argv[1]))
+for param in model.params:
+    param[:] = rng.normal(size=param.shape)
+job = DataParallel([model], "dist_sync")
+ids = [0, 1, 2, 5, 3, 4, 1, 1, 2, 0, 5] * 20
+d2l.set_seed(3)
+for _ in range(2):
+    _, _, norm = train_epoch_parallel(job, d2l.SeqDataLoader(ids, 12, 3), 0.5, 0.05)
+numpy.savez(sys.argv[2], *[param.asnumpy() for param in model.params])
+print(job.rank, job.num_workers, norm > 0.05)
+"""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_two_workers_are_as_one_with_twice_the_rows(tmp_path):
+    job = os.environ | {
+        "DMLC_PS_ROOT_URI": "127.0.0.1",
+        "DMLC_NODE_HOST": "127.0.0.1",
+        "DMLC_PS_ROOT_PORT": str(free_port()),
+        "DMLC_NUM_WORKER": "2",
+        "DMLC_NUM_SERVER": "1",
+    }
+
+    def start(role, *command):
+        command = [sys.executable, "-c", *command]
+        return subprocess.Popen(
+            command, env=job | {"DMLC_ROLE": role}, stdout=subprocess.PIPE, text=True
+        )
+
+    # Scheduler and server need no more than the import.
+    others = [start(role, "import d2l_gru, mxnet") for role in ("scheduler", "server")]
+    workers = [start("worker", WORKER, str(i), tmp_path / f"{i}.npz") for i in range(2)]
+    try:
+        printed = [worker.communicate(timeout=120)[0] for worker in workers]
+    finally:
+        for process in [*workers, *others]:
+            process.kill()
+            process.communicate()
+    assert sorted(printed) == ["0 2 True\n", "1 2 True\n"]
+
+    one = large(scratch(cpu(0)), seed=printed.index("0 2 True\n"))  # all start as rank 0
+    d2l.set_seed(3)
+    for _ in range(2):
+        d2l.train_epoch(one, loader(), 0.5, cpu(0), 0.05)
+    for i in range(2):
+        with numpy.load(tmp_path / f"{i}.npz") as found:
+            for a, name in zip(values(one), found.files, strict=True):
+                numpy.testing.assert_allclose(found[name], a, atol=1e-5)

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from d2l_gru import doctor
+from d2l_gru import commands, doctor
 
 
 def main(arguments=None):
@@ -11,8 +11,13 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m d2l_gru", description="Train GRUs.")
     subparsers = parser.add_subparsers(required=True, metavar="command")
     doctor.add_parser(subparsers)
+    commands.add_parsers(subparsers)
     options = parser.parse_args(arguments)
-    return options.run(options)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,0 +1,215 @@
+"""The commands ``train`` and ``sample``: training for hours or days, and using what it made."""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+NUMBERS = ("max_tokens", "num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs")
+
+
+def add_parsers(subparsers):
+    """Add the commands ``train`` and ``sample``."""
+    parser = subparsers.add_parser("train", help="train from the shell, with log and checkpoints")
+    parser.add_argument("--model", choices=("scratch", "concise"))
+    parser.add_argument("--corpus", metavar="FILE", help="a UTF-8 text; else The Time Machine")
+    for name in (*NUMBERS, "seed"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
+    parser.add_argument("--lr", type=float, metavar="X")
+    parser.add_argument("--clip", type=_clip, metavar="X", help="or 'none'")
+    parser.add_argument(
+        "--random", dest="use_random_iter", action="store_true", default=None,
+        help="random instead of consecutive sampling",
+    )  # fmt: skip
+    parser.add_argument("--device", help="cpu, gpu or one like gpu:1")
+    parser.add_argument("--log", metavar="FILE", help="append a line of JSON for each epoch")
+    parser.add_argument("--checkpoints", metavar="FOLDER", help="where to keep the newest three")
+    parser.add_argument(
+        "--checkpoint-every", type=float, default=60, metavar="SECONDS",
+        help="60 by default; 0 after every update",
+    )  # fmt: skip
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.set_defaults(run=lambda options: _guarded(train, options))
+
+    parser = subparsers.add_parser("sample", help="complete a text with a trained model")
+    parser.add_argument("checkpoint", help="a checkpoint, or the folder of some")
+    parser.add_argument("--prefix", default="time traveller")
+    parser.add_argument("--length", type=int, default=50, help="characters to add")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", help="cpu, gpu or one like gpu:1")
+    parser.set_defaults(run=lambda options: _guarded(sample, options))
+
+
+def _clip(text):
+    return False if text == "none" else float(text)
+
+
+def _guarded(command, options):
+    """Run a command; an error of input is one line, not a traceback."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *rest: print(f"warning: {message}", file=sys.stderr)
+        try:
+            return command(options)
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+
+
+def _device(text):
+    from d2l_gru.device import parse_device, try_gpu
+
+    return try_gpu() if text is None else parse_device(text)
+
+
+def train(options):
+    """Train as the options say; return 0, or 130 after Ctrl-C."""
+    from d2l_gru import checkpoint
+    from d2l_gru.run import Run, Setting
+
+    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Setting)}
+    given = {k: v for k, v in given.items() if v is not None}
+    if given.get("clip") is False:
+        given["clip"] = None
+    if not options.checkpoint_every >= 0:
+        raise ValueError(f"--checkpoint-every must be >= 0, not {options.checkpoint_every}")
+    if options.resume and not options.checkpoints:
+        raise ValueError("--resume needs --checkpoints FOLDER")
+    found = None
+    if options.resume:
+        path, *found = checkpoint.latest(options.checkpoints)
+        setting = _continued(Setting(**found[1]["setting"]), given, path)
+    else:
+        setting = Setting(**given)
+        if options.checkpoints and checkpoint.paths(options.checkpoints):
+            raise ValueError(
+                f"{options.checkpoints} holds checkpoints of another run: add --resume to go on "
+                "with it, or name another folder"
+            )
+    run = Run(setting, _device(options.device), found)
+    try:
+        _go(run, options)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        if not options.checkpoints:
+            print("stopped; nothing was kept, since there is no --checkpoints", file=sys.stderr)
+            return 130
+        # What an interrupted update has half done is not kept: the newest checkpoint is.
+        print(
+            f"stopped; to go on: python -m d2l_gru train --resume "
+            f"--checkpoints {options.checkpoints}",
+            file=sys.stderr,
+        )
+        return 130
+    ppl, speed = run.history.perplexity[-1], run.history.tokens_per_second[-1]
+    print(f"Perplexity {ppl:.3f}, {speed:,.0f} tokens/s on {run.device}")
+    return 0
+
+
+def _continued(setting, given, path):
+    """Return the checkpoint's setting, with more epochs if asked for; refuse any other change."""
+    for name, value in given.items():
+        before = getattr(setting, name)
+        if name != "num_epochs" and value != before:
+            raise ValueError(f"{path} was trained with {name} {before}, not {value}")
+    return dataclasses.replace(setting, num_epochs=given.get("num_epochs", setting.num_epochs))
+
+
+def _go(run, options):
+    from d2l_gru._progress import progress
+
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(_open_log(options.log, run)) if options.log else None
+        stop = stack.enter_context(_interruptible())
+        first, last = run.epoch, run.setting.num_epochs
+        saved_at = time.monotonic()
+        for _ in progress(range(first, last + 1), initial=first - 1, total=last, unit="epoch"):
+            for _ in run.updates_of_epoch():
+                due = time.monotonic() - saved_at >= options.checkpoint_every
+                if options.checkpoints and (due or stop):
+                    run.save(options.checkpoints)
+                    saved_at = time.monotonic()
+                if stop:
+                    raise KeyboardInterrupt
+            if log:
+                log.write(json.dumps(_entry(run)) + "\n")
+                log.flush()
+    if options.checkpoints:
+        run.save(options.checkpoints)
+
+
+@contextlib.contextmanager
+def _interruptible():
+    """Turn the first Ctrl-C into an entry of a list, so that the update under way is finished."""
+    import signal
+
+    stop = []
+
+    def remember(*_):
+        if stop:
+            raise KeyboardInterrupt
+        stop.append(True)
+
+    try:
+        before = signal.signal(signal.SIGINT, remember)
+    except ValueError:  # not in the main thread, which alone gets signals
+        yield stop
+        return
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _entry(run):
+    return {
+        "epoch": run.epoch - 1,
+        "perplexity": run.history.perplexity[-1],
+        "tokens_per_second": round(run.history.tokens_per_second[-1], 1),
+        "gradient_norm": run.history.gradient_norm[-1],
+        "date": datetime.datetime.now().isoformat(timespec="seconds"),
+        "device": str(run.device),
+    }
+
+
+def _open_log(name, run):
+    """Open the log to append to, without the lines of epochs that are done again."""
+    path = Path(name)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    if lines and run.updates == 0:
+        raise ValueError(f"{name} is there already, as the log of another run: name another file")
+    kept = []
+    for number, line in enumerate(lines, 1):
+        try:
+            epoch = json.loads(line)["epoch"]
+        except (ValueError, KeyError, TypeError):
+            if number == len(lines):
+                break  # cut by a kill
+            raise ValueError(f"{name}, line {number}, is no line of a log: {line!r}") from None
+        kept += [line] if epoch < run.epoch else []
+    if lines:
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        temporary.replace(path)
+    return open(path, "a", encoding="utf-8")
+
+
+def sample(options):
+    """Print a completion."""
+    from d2l_gru import checkpoint
+    from d2l_gru.prediction import predict
+    from d2l_gru.run import load_model
+    from d2l_gru.training import set_seed
+
+    path = Path(options.checkpoint)
+    arrays, meta = checkpoint.load(path) if path.is_file() else checkpoint.latest(path)[1:]
+    device = _device(options.device)
+    model, vocab = load_model(arrays, meta, device)
+    set_seed(options.seed)
+    print(predict(options.prefix, options.length, model, vocab, device, options.temperature))
+    return 0

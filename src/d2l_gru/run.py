@@ -1,0 +1,230 @@
+"""A training run that can be stopped at any moment and goes on as if it had not been."""
+
+import dataclasses
+import hashlib
+import math
+import platform
+import random
+import time
+from pathlib import Path
+
+import numpy
+
+from d2l_gru import checkpoint, corpus
+from d2l_gru._checks import check_int, check_positive
+from d2l_gru._mxnet import mxnet, np, npx
+from d2l_gru.concise import RNNModel
+from d2l_gru.data import Vocab, load_corpus_time_machine
+from d2l_gru.minibatches import SeqDataLoader
+from d2l_gru.scratch import RNNModelScratch, get_params, gru, init_gru_state
+from d2l_gru.training import History, perplexity, set_seed, train_step
+
+MODELS = ("scratch", "concise")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What determines a run; the defaults are the book's.
+
+    Attributes:
+        model: "scratch" or "concise".
+        corpus: "timemachine", or the path of a UTF-8 text, whose characters are the tokens.
+        max_tokens: use the first so many characters; -1 for all.
+        num_hiddens, num_layers, batch_size, num_steps, num_epochs: at least 1.
+        lr: learning rate, > 0.
+        clip: the largest norm of the gradients, > 0; None for no clipping.
+        use_random_iter: random instead of consecutive sampling.
+        seed: as for `set_seed`.
+
+    Raises:
+        ValueError, TypeError: a value is none of these.
+    """
+
+    model: str = "concise"
+    corpus: str = "timemachine"
+    max_tokens: int = 10_000
+    num_hiddens: int = 256
+    num_layers: int = 1
+    batch_size: int = 32
+    num_steps: int = 35
+    num_epochs: int = 500
+    lr: float = 1.0
+    clip: float | None = 1.0
+    use_random_iter: bool = False
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.model not in MODELS:
+            raise ValueError(f"model must be 'scratch' or 'concise', not {self.model!r}")
+        for name in ("num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs"):
+            check_int(name, getattr(self, name), 1)
+        if self.model == "scratch" and self.num_layers != 1:
+            raise ValueError(f"num_layers must be 1 for the scratch model, not {self.num_layers}")
+        check_positive("lr", self.lr)
+        if self.clip is not None:
+            check_positive("clip (None for no clipping)", self.clip)
+        check_int("seed", self.seed, 0)
+
+
+def read_text(name, max_tokens):
+    """Return token ids, `Vocab` and SHA-256 of a corpus.
+
+    Args:
+        name: "timemachine", or the path of a UTF-8 text.
+        max_tokens: keep the first so many; -1 keeps all.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is empty or not UTF-8, or `max_tokens` is neither -1 nor at least 1.
+    """
+    if name == "timemachine":
+        return *load_corpus_time_machine(max_tokens), corpus.find().sha256
+    if max_tokens != -1:
+        check_int("max_tokens (-1 for all)", max_tokens, 1)
+    data = Path(name).read_bytes()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not UTF-8: {error}") from None
+    if not text:
+        raise ValueError(f"{name} is empty")
+    vocab = Vocab(list(text))
+    kept = text if max_tokens == -1 else text[:max_tokens]
+    return vocab[list(kept)], vocab, hashlib.sha256(data).hexdigest()
+
+
+def make_model(setting, vocab_size, device):
+    """Return the model of a `Setting`, on a device, with its parameters drawn."""
+    if setting.model == "scratch":
+        size = vocab_size, setting.num_hiddens
+        return RNNModelScratch(*size, device, get_params, init_gru_state, gru)
+    layer = mxnet.gluon.rnn.GRU(setting.num_hiddens, num_layers=setting.num_layers)
+    model = RNNModel(layer, vocab_size)
+    model.prepare(device)
+    model(np.zeros((1, 1), dtype="int32", ctx=device), model.begin_state(1, device))  # all shapes
+    return model
+
+
+class Run:
+    """A model in training, update by update.
+
+    Args:
+        setting: `Setting`.
+        device: where to train.
+        from_checkpoint: (arrays, meta) as from `checkpoint.latest`; None to start anew.
+
+    Attributes:
+        model, vocab, history.
+        epoch: the epoch that is under way, from 1; num_epochs + 1 at the end.
+        batch: how many of its minibatches are done.
+
+    Raises:
+        ValueError: the corpus is another than the checkpoint's, or too short.
+    """
+
+    def __init__(self, setting, device, from_checkpoint=None):
+        self.setting, self.device = setting, device
+        set_seed(setting.seed)
+        ids, self.vocab, self.sha256 = read_text(setting.corpus, setting.max_tokens)
+        self.loader = SeqDataLoader(
+            ids, setting.batch_size, setting.num_steps, setting.use_random_iter
+        )
+        self.model = make_model(setting, len(self.vocab), device)
+        self.history, self.epoch, self.updates = History(), 1, 0
+        self._begin_epoch()
+        if from_checkpoint is not None:
+            self._restore(*from_checkpoint)
+
+    def _begin_epoch(self):
+        # The samplers draw at the start of an epoch, and nothing else draws while it lasts: of
+        # MXNet's generator, only the parameters' first values come.
+        self.random_state = random.getstate()
+        self.batch, self.num_tokens, self.seconds = 0, 0, 0.0
+        self.state, self.total, self.largest = None, np.zeros((), ctx=self.device), 0.0
+
+    def save(self, directory):
+        """Write a checkpoint of this moment; return its path."""
+        arrays = {f"parameter {i}": p.asnumpy() for i, p in enumerate(self.model.parameters())}
+        arrays |= {f"state {i}": H.asnumpy() for i, H in enumerate(self.state or [])}
+        arrays["loss"] = self.total.asnumpy()
+        arrays["largest norm"] = numpy.float32(float(self.largest))
+        meta = {
+            "setting": dataclasses.asdict(self.setting),
+            "optimiser": {"name": "sgd", "lr": self.setting.lr},
+            "corpus_sha256": self.sha256,
+            "vocab": self.vocab.token_freqs,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "updates": self.updates,
+            "num_tokens": self.num_tokens,
+            "seconds": self.seconds,
+            "random_state": self.random_state,
+            "history": dataclasses.asdict(self.history),
+            "versions": {"python": platform.python_version(), "mxnet": mxnet.__version__},
+        }
+        return checkpoint.save(directory, arrays, meta, self.updates)
+
+    def _restore(self, arrays, meta):
+        if meta["corpus_sha256"] != self.sha256:
+            raise ValueError(
+                f"the checkpoint was trained on a text of SHA-256 {meta['corpus_sha256'][:16]}, "
+                f"but {self.setting.corpus} has {self.sha256[:16]}"
+            )
+        for i, param in enumerate(self.model.parameters()):
+            param[:] = np.array(arrays[f"parameter {i}"], ctx=self.device)
+        states = sum(name.startswith("state ") for name in arrays)
+        version, numbers, gauss = meta["random_state"]
+        self.random_state = (version, tuple(numbers), gauss)
+        self.state = [np.array(arrays[f"state {i}"], ctx=self.device) for i in range(states)]
+        self.total = np.array(arrays["loss"], ctx=self.device)
+        self.largest = np.array(arrays["largest norm"], ctx=self.device)
+        self.history = History(**meta["history"])
+        for name in ("epoch", "batch", "updates", "num_tokens", "seconds"):
+            setattr(self, name, meta[name])
+
+    def updates_of_epoch(self):
+        """Do what is left of the epoch, an update at a time; yield after each one.
+
+        When the generator ends, the epoch has its entry in the history, and the next one begins.
+        """
+        random.setstate(self.random_state)
+        carry = not self.setting.use_random_iter
+        start, before = time.perf_counter(), self.seconds
+        for number, (X, Y) in enumerate(self.loader):
+            if number < self.batch:
+                continue
+            loss, norm, self.state = train_step(
+                self.model, X, Y, (self.state or None) if carry else None,
+                self.setting.lr, self.device, self.setting.clip,
+            )  # fmt: skip
+            self.total, self.largest = self.total + loss, np.maximum(self.largest, norm)
+            self.num_tokens += Y.size
+            self.batch, self.updates = number + 1, self.updates + 1
+            self.seconds = before + time.perf_counter() - start
+            yield
+        npx.waitall()
+        self.seconds = before + time.perf_counter() - start
+        self.history.perplexity.append(perplexity(float(self.total) / self.num_tokens))
+        self.history.tokens_per_second.append(self.num_tokens / self.seconds)
+        self.history.gradient_norm.append(float(self.largest))
+        self.epoch += 1
+        self._begin_epoch()
+
+    @property
+    def done(self):
+        """Whether all epochs are done."""
+        return self.epoch > self.setting.num_epochs
+
+
+def load_model(arrays, meta, device):
+    """Return the model and `Vocab` of a checkpoint, to complete texts with; no corpus is needed."""
+    vocab = Vocab([token for token, _ in meta["vocab"]])
+    vocab.token_freqs = [tuple(pair) for pair in meta["vocab"]]
+    vocab.idx_to_token = ["<unk>", *(token for token, _ in vocab.token_freqs)]
+    vocab.token_to_idx = {token: idx for idx, token in enumerate(vocab.idx_to_token)}
+    model = make_model(Setting(**meta["setting"]), len(vocab), device)
+    for i, param in enumerate(model.parameters()):
+        param[:] = np.array(arrays[f"parameter {i}"], ctx=device)
+    if not all(math.isfinite(float(param.sum())) for param in model.parameters()):
+        raise ValueError("the parameters are not finite: the training diverged")
+    return model, vocab

@@ -1,0 +1,188 @@
+"""Runs that are stopped and go on: the same, bit for bit, as one that was never stopped."""
+
+import dataclasses
+import random
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+
+import numpy
+import pytest
+from mxnet import cpu
+from mxnet.gluon import rnn
+
+import d2l_gru as d2l
+from d2l_gru import checkpoint
+from d2l_gru.run import Run, Setting, load_model, read_text
+
+TEXT = "Grüße! the quick brown fox jumps over the lazy dog, and the dog does not mind. " * 6
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def small(text, **changed):
+    setting = {"corpus": str(text), "num_hiddens": 8, "batch_size": 4, "num_steps": 9}
+    return Setting(**{**setting, "num_epochs": 3, "seed": 5, "clip": 0.2, **changed})
+
+
+def finish(run):
+    while not run.done:
+        for _ in run.updates_of_epoch():
+            pass
+    return run
+
+
+def values(model):
+    return [param.asnumpy() for param in model.parameters()]
+
+
+def same(a, b):
+    return all(numpy.array_equal(x, y) for x, y in zip(values(a), values(b), strict=True))
+
+
+KINDS = [(model, order) for model in ("scratch", "concise") for order in (False, True)]
+each_kind = pytest.mark.parametrize(("model", "use_random_iter"), KINDS)
+
+
+def test_the_defaults_are_the_book_s():
+    expected = ["concise", "timemachine", 10_000, 256, 1, 32, 35, 500, 1.0, 1.0, False, 0]
+    assert list(dataclasses.asdict(Setting()).values()) == expected
+
+
+@each_kind
+def test_a_run_is_what_train_does(text, model, use_random_iter):
+    setting = small(text, model=model, use_random_iter=use_random_iter)
+    run = finish(Run(setting, cpu()))
+    d2l.set_seed(5)
+    ids, vocab, _ = read_text(str(text), -1)
+    loader = d2l.SeqDataLoader(ids, 4, 9, use_random_iter)
+    if model == "scratch":
+        other = d2l.RNNModelScratch(
+            len(vocab), 8, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru
+        )
+    else:
+        other = d2l.RNNModel(rnn.GRU(8), len(vocab))
+    history = d2l.train(other, loader, 1, 3, cpu(), clip=0.2)
+    assert history.perplexity == run.history.perplexity
+    assert history.gradient_norm == run.history.gradient_norm
+    assert same(run.model, other) and max(history.gradient_norm) > 0.2
+
+
+@each_kind
+def test_a_run_goes_on_from_any_update(text, tmp_path, model, use_random_iter):
+    setting = small(text, model=model, use_random_iter=use_random_iter)
+    whole = finish(Run(setting, cpu()))
+    run, lives = Run(setting, cpu()), 0
+    while not run.done:
+        for _ in islice(run.updates_of_epoch(), 4):
+            pass
+        run.save(tmp_path / "kept")
+        random.random()  # whatever else draws between two lives
+        run = Run(setting, cpu(), checkpoint.latest(tmp_path / "kept")[1:])
+        lives += 1
+    assert lives > 6 and run.updates == whole.updates
+    assert run.history.perplexity == whole.history.perplexity
+    assert run.history.gradient_norm == whole.history.gradient_norm
+    assert same(run.model, whole.model)
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_a_run_ends_the_same(text, tmp_path):
+    rng, kills = random.Random(0), 0
+    for model, use_random_iter in KINDS:
+        setting = small(text, model=model, use_random_iter=use_random_iter, num_epochs=60)
+        folder = tmp_path / f"{model}-{use_random_iter}"
+        command = [sys.executable, "-m", "d2l_gru", "train", "--checkpoints", folder]
+        command += ["--checkpoint-every", "0", "--device", "cpu"]
+        first = ["--corpus", text, "--model", model, "--num-hiddens", "8", "--batch-size", "4"]
+        first += ["--num-steps", "9", "--num-epochs", "60", "--seed", "5", "--clip", "0.2"]
+        first += ["--random"] if use_random_iter else []
+        here = 0
+        while True:
+            more = ["--resume"] if checkpoint.paths(folder) else first
+            life = subprocess.Popen(
+                [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            if here < 5:
+                before, deadline = checkpoint.paths(folder), time.monotonic() + 60
+                while checkpoint.paths(folder) == before and time.monotonic() < deadline:
+                    time.sleep(0.005)
+                time.sleep(rng.uniform(0, 0.2))
+                life.kill()
+            _, err = life.communicate(timeout=120)
+            assert life.returncode == (-signal.SIGKILL if here < 5 else 0), err
+            assert "not used" not in err
+            if here == 5:
+                break
+            here += 1
+        kills += here
+        whole = finish(Run(setting, cpu()))
+        arrays, meta = checkpoint.load(checkpoint.paths(folder)[0])
+        assert meta["epoch"] == 61 and meta["updates"] == whole.updates
+        assert meta["history"]["perplexity"] == whole.history.perplexity
+        assert same(load_model(arrays, meta, cpu())[0], whole.model)
+    assert kills == 20
+
+
+def test_another_text_is_refused_and_named(text, tmp_path):
+    run = Run(small(text), cpu())
+    run.save(tmp_path / "kept")
+    text.write_text(TEXT + "!", encoding="utf-8")
+    with pytest.raises(ValueError, match="was trained on a text of SHA-256 .* but .*text.txt has"):
+        Run(run.setting, cpu(), checkpoint.latest(tmp_path / "kept")[1:])
+
+
+def test_a_loaded_model_completes_as_the_trained_one(text, tmp_path):
+    run = finish(Run(small(text), cpu()))
+    arrays, meta = checkpoint.load(run.save(tmp_path / "kept"))
+    text.unlink()  # it is not needed any more
+    model, vocab = load_model(arrays, meta, cpu())
+    assert vocab.idx_to_token == run.vocab.idx_to_token
+    assert vocab.token_freqs == run.vocab.token_freqs
+    ours = d2l.predict("Grüße", 20, run.model, run.vocab, cpu())
+    assert d2l.predict("Grüße", 20, model, vocab, cpu()) == ours
+    arrays["parameter 0"][:] = numpy.nan
+    with pytest.raises(ValueError, match="not finite"):
+        load_model(arrays, meta, cpu())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"model": "lstm"}, "'lstm'"),
+        ({"num_hiddens": 0}, "num_hiddens must be >= 1, not 0"),
+        ({"num_epochs": 1.5}, "num_epochs.*1.5"),
+        ({"model": "scratch", "num_layers": 2}, "num_layers must be 1.*2"),
+        ({"lr": -1}, "lr.*-1"),
+        ({"clip": 0}, "clip.*None.*0"),
+        ({"seed": -1}, "seed.*-1"),
+    ],
+)
+def test_a_bad_setting_is_named(changed, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        Setting(**changed)
+
+
+def test_bad_texts_are_named(tmp_path):
+    path = tmp_path / "text"
+    with pytest.raises(FileNotFoundError, match=str(path)):
+        read_text(str(path), -1)
+    path.write_bytes(b"abc \xff")
+    with pytest.raises(ValueError, match=f"{path} is not UTF-8"):
+        read_text(str(path), -1)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=f"{path} is empty"):
+        read_text(str(path), -1)
+    path.write_text("abc")
+    with pytest.raises(ValueError, match="max_tokens.*0"):
+        read_text(str(path), 0)
+    with pytest.raises(ValueError, match="3 tokens is shorter than one minibatch"):
+        Run(small(path), cpu())
+    assert read_text(str(path), 2)[0] == [1, 2]

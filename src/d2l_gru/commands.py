@@ -99,7 +99,7 @@ def train(options):
         if not options.checkpoints:
             print("stopped; nothing was kept, since there is no --checkpoints", file=sys.stderr)
             return 130
-        # What an interrupted update has half done is not kept: the newest checkpoint is.
+        # The update under way was finished and saved, unless Ctrl-C came twice.
         print(
             f"stopped; to go on: python -m d2l_gru train --resume "
             f"--checkpoints {options.checkpoints}",

@@ -90,6 +90,17 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(folder):
     assert train(*more) == 0
 
 
+def test_ctrl_c_before_the_first_update_says_that_nothing_was_kept(folder, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("d2l_gru.run.make_model", interrupted)
+    assert train("--checkpoints", "run") == 130
+    assert capsys.readouterr().err == "\nstopped before there was anything to keep\n"
+    assert train() == 130
+    assert "nothing was kept, since there is no --checkpoints" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -101,6 +112,8 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(folder):
         (["--batch-size", "900"], "shorter than one minibatch"),
         (["--device", "gpu:7"], "device is 'gpu:7'"),
         (["--device", "tpu"], "'cpu', 'gpu'"),
+        (["--device", "cpu,cpu"], "each replica needs a device of its own"),
+        (["--device", "cpu,cpu:1,cpu:2"], "4 rows cannot be dealt out evenly to 1 workers with 3"),
         (["--resume"], "--resume needs --checkpoints"),
         (["--resume", "--checkpoints", "nothing"], "no checkpoint in nothing"),
         (["--checkpoint-every", "-1"], "--checkpoint-every must be >= 0, not -1"),

@@ -105,6 +105,7 @@ def two_gpus(monkeypatch):
     [
         ("", gpu(0), gpu(1), [gpu(0), gpu(1)]),
         ("cpu", cpu(), cpu(), [cpu()]),
+        ("cpu:1", cpu(1), cpu(), [cpu(1)]),
         ("gpu", gpu(0), gpu(1), [gpu(0), gpu(1)]),
         ("gpu:0", gpu(0), cpu(), [gpu(0)]),
         ("gpu:1", gpu(1), cpu(), [gpu(1)]),
@@ -133,7 +134,7 @@ def test_without_a_gpu_asking_for_one_raises(monkeypatch):
             call()
 
 
-@pytest.mark.parametrize("name", ["GPU", "gpu:", "gpu:-1", "cpu:0", "cuda", "gpu:1 "])
+@pytest.mark.parametrize("name", ["GPU", "gpu:", "gpu:-1", "cpu:", "cuda", "gpu:1 "])
 def test_another_name_is_refused(monkeypatch, name):
     with pytest.raises(ValueError, match="'cpu', 'gpu' or one like 'gpu:1'"):
         device.parse_device(name)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 
+import mxnet
 import numpy
 import pytest
 from mxnet import cpu
@@ -91,7 +92,9 @@ def test_bad_input_is_named():
         DataParallel([scratch(cpu(0)), scratch(cpu(0))])
     with pytest.raises(ValueError, match="differ in shape"):
         DataParallel([scratch(cpu(0)), concise(cpu(1))])
-    pair = DataParallel([scratch(cpu(0)), scratch(cpu(1))])
+    with pytest.raises(ValueError, match="kvstore must be one of .*, not 'post'"):
+        DataParallel([scratch(cpu(0))], "post")
+    pair = DataParallel([scratch(cpu(0)), scratch(cpu(1))], mxnet.kv.create("local"))
     with pytest.raises(ValueError, match="5 rows cannot be dealt out evenly to 1 workers with 2"):
         train_epoch_parallel(pair, loader(batch_size=5), 1)
     with pytest.raises(ValueError, match="no minibatch"):

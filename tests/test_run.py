@@ -93,6 +93,23 @@ def test_a_run_goes_on_from_any_update(text, tmp_path, model, use_random_iter):
     assert same(run.model, whole.model)
 
 
+@each_kind
+def test_a_run_goes_on_with_another_number_of_devices(text, tmp_path, model, use_random_iter):
+    setting = small(text, model=model, use_random_iter=use_random_iter)
+    whole = finish(Run(setting, cpu()))
+    places = [[cpu(0), cpu(1)], cpu(), [cpu(i) for i in range(4)]] * 9
+    run = Run(setting, places.pop())
+    while not run.done:
+        for _ in islice(run.updates_of_epoch(), 4):
+            pass
+        run.save(tmp_path / "kept")
+        run = Run(setting, places.pop(), checkpoint.latest(tmp_path / "kept")[1:])
+    assert len(places) < 22 and run.updates == whole.updates
+    assert run.history.perplexity == pytest.approx(whole.history.perplexity, rel=1e-5)
+    for a, b in zip(values(run.model), values(whole.model), strict=True):
+        numpy.testing.assert_allclose(a, b, atol=1e-5)
+
+
 @pytest.mark.slow
 def test_killed_twenty_times_a_run_ends_the_same(text, tmp_path):
     rng, kills = random.Random(0), 0

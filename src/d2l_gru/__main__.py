@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from d2l_gru import commands, doctor
+from d2l_gru import commands, doctor, launch
 
 
 def main(arguments=None):
@@ -11,7 +11,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m d2l_gru", description="Train GRUs.")
     subparsers = parser.add_subparsers(required=True, metavar="command")
     doctor.add_parser(subparsers)
-    commands.add_parsers(subparsers)
+    launch.add_parser(subparsers, commands.add_train_parser(subparsers))
+    commands.add_sample_parser(subparsers)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

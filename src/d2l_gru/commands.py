@@ -9,11 +9,13 @@ import time
 import warnings
 from pathlib import Path
 
+from d2l_gru import job
+
 NUMBERS = ("max_tokens", "num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs")
 
 
-def add_parsers(subparsers):
-    """Add the commands ``train`` and ``sample``."""
+def add_train_parser(subparsers):
+    """Add the command ``train``; return its parser."""
     parser = subparsers.add_parser("train", help="train from the shell, with log and checkpoints")
     parser.add_argument("--model", choices=("scratch", "concise"))
     parser.add_argument("--corpus", metavar="FILE", help="a UTF-8 text; else The Time Machine")
@@ -25,7 +27,7 @@ def add_parsers(subparsers):
         "--random", dest="use_random_iter", action="store_true", default=None,
         help="random instead of consecutive sampling",
     )  # fmt: skip
-    parser.add_argument("--device", help="cpu, gpu or one like gpu:1")
+    parser.add_argument("--device", help="cpu, gpu, one like gpu:1, or several: gpu:0,gpu:1")
     parser.add_argument("--log", metavar="FILE", help="append a line of JSON for each epoch")
     parser.add_argument("--checkpoints", metavar="FOLDER", help="where to keep the newest three")
     parser.add_argument(
@@ -34,7 +36,11 @@ def add_parsers(subparsers):
     )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     parser.set_defaults(run=lambda options: _guarded(train, options))
+    return parser
 
+
+def add_sample_parser(subparsers):
+    """Add the command ``sample``."""
     parser = subparsers.add_parser("sample", help="complete a text with a trained model")
     parser.add_argument("checkpoint", help="a checkpoint, or the folder of some")
     parser.add_argument("--prefix", default="time traveller")
@@ -58,7 +64,7 @@ def _guarded(command, options):
             return command(options)
         except (ValueError, TypeError, OSError, ImportError) as error:
             print(f"error: {error}", file=sys.stderr)
-            return 2
+            return job.leave(2)
 
 
 def _device(text):
@@ -68,9 +74,39 @@ def _device(text):
 
 
 def train(options):
-    """Train as the options say; return 0, or 130 after Ctrl-C."""
+    """Train as the options say; return 0, or 130 after Ctrl-C.
+
+    As a process of a job, be what its role says: scheduler, server or worker.
+    """
+    if job.role() in ("scheduler", "server"):
+        job.serve()
+        return 0
+    setting, found = _prepare(options)
+    try:
+        with job.member() as store:
+            from d2l_gru.run import Run
+
+            devices = (options.device or "").split(",")
+            run = Run(setting, [_device(name or None) for name in devices], found, store)
+            finished = _go(run, options)
+    except KeyboardInterrupt:  # before the first update, or twice
+        _say_how_to_go_on(options)
+        return job.leave(130)
+    if not finished:
+        _say_how_to_go_on(options)
+        return 130
+    if run.rank == 0:
+        ppl, speed = run.history.perplexity[-1], run.history.tokens_per_second[-1]
+        where = ", ".join(map(str, run.devices))
+        workers = f" of each of {run.parallel.num_workers} workers" if store is not None else ""
+        print(f"Perplexity {ppl:.3f}, {speed:,.0f} tokens/s on {where}{workers}")
+    return 0
+
+
+def _prepare(options):
+    """Return the `Setting` and, to resume, the checkpoint's (arrays, meta)."""
     from d2l_gru import checkpoint
-    from d2l_gru.run import Run, Setting
+    from d2l_gru.run import Setting
 
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Setting)}
     given = {k: v for k, v in given.items() if v is not None}
@@ -80,35 +116,33 @@ def train(options):
         raise ValueError(f"--checkpoint-every must be >= 0, not {options.checkpoint_every}")
     if options.resume and not options.checkpoints:
         raise ValueError("--resume needs --checkpoints FOLDER")
-    found = None
     if options.resume:
         path, *found = checkpoint.latest(options.checkpoints)
-        setting = _continued(Setting(**found[1]["setting"]), given, path)
+        return _continued(Setting(**found[1]["setting"]), given, path), found
+    if options.checkpoints and checkpoint.paths(options.checkpoints):
+        raise ValueError(
+            f"{options.checkpoints} holds checkpoints of another run: add --resume to go on "
+            "with it, or name another folder"
+        )
+    return Setting(**given), None
+
+
+def _say_how_to_go_on(options):
+    from d2l_gru import checkpoint
+
+    if job.role() is not None:
+        return  # the launcher says it, once
+    print(file=sys.stderr)
+    if not options.checkpoints:
+        print("stopped; nothing was kept, since there is no --checkpoints", file=sys.stderr)
+    elif not checkpoint.paths(options.checkpoints):
+        print("stopped before there was anything to keep", file=sys.stderr)
     else:
-        setting = Setting(**given)
-        if options.checkpoints and checkpoint.paths(options.checkpoints):
-            raise ValueError(
-                f"{options.checkpoints} holds checkpoints of another run: add --resume to go on "
-                "with it, or name another folder"
-            )
-    run = Run(setting, _device(options.device), found)
-    try:
-        _go(run, options)
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
-        if not options.checkpoints:
-            print("stopped; nothing was kept, since there is no --checkpoints", file=sys.stderr)
-            return 130
-        # The update under way was finished and saved, unless Ctrl-C came twice.
         print(
-            f"stopped; to go on: python -m d2l_gru train --resume "
+            "stopped; to go on: python -m d2l_gru train --resume "
             f"--checkpoints {options.checkpoints}",
             file=sys.stderr,
         )
-        return 130
-    ppl, speed = run.history.perplexity[-1], run.history.tokens_per_second[-1]
-    print(f"Perplexity {ppl:.3f}, {speed:,.0f} tokens/s on {run.device}")
-    return 0
 
 
 def _continued(setting, given, path):
@@ -121,26 +155,31 @@ def _continued(setting, given, path):
 
 
 def _go(run, options):
+    """Train to the end; return whether it was reached, or Ctrl-C came first."""
     from d2l_gru._progress import progress
 
+    chief = run.rank == 0  # who alone writes
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context(_open_log(options.log, run)) if options.log else None
-        stop = stack.enter_context(_interruptible())
-        first, last = run.epoch, run.setting.num_epochs
+        log = stack.enter_context(_open_log(options.log, run)) if options.log and chief else None
+        interrupted = stack.enter_context(_interruptible())
+        epochs = range(run.epoch, run.setting.num_epochs + 1)
+        bar = {"initial": run.epoch - 1, "total": run.setting.num_epochs, "unit": "epoch"}
         saved_at = time.monotonic()
-        for _ in progress(range(first, last + 1), initial=first - 1, total=last, unit="epoch"):
+        for _ in progress(epochs, **bar) if chief else epochs:
             for _ in run.updates_of_epoch():
-                due = time.monotonic() - saved_at >= options.checkpoint_every
-                if options.checkpoints and (due or stop):
+                due = chief and time.monotonic() - saved_at >= options.checkpoint_every
+                save, stop = run.wants(due, interrupted)
+                if options.checkpoints and (save or stop):
                     run.save(options.checkpoints)
                     saved_at = time.monotonic()
                 if stop:
-                    raise KeyboardInterrupt
+                    return False
             if log:
                 log.write(json.dumps(_entry(run)) + "\n")
                 log.flush()
     if options.checkpoints:
         run.save(options.checkpoints)
+    return True
 
 
 @contextlib.contextmanager
@@ -173,7 +212,7 @@ def _entry(run):
         "tokens_per_second": round(run.history.tokens_per_second[-1], 1),
         "gradient_norm": run.history.gradient_norm[-1],
         "date": datetime.datetime.now().isoformat(timespec="seconds"),
-        "device": str(run.device),
+        "device": ", ".join(map(str, run.devices)),
     }
 
 

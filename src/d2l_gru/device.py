@@ -26,7 +26,8 @@ def parse_device(text, source="device"):
     """Return the context that "cpu", "gpu" or "gpu:1" names.
 
     Args:
-        text: the name; "gpu" is "gpu:0".
+        text: the name; "gpu" is "gpu:0".  "cpu:1" is the same processor as a second device, good
+            for trying out what is meant for several.
         source: what to call the text in an error.
 
     Returns:
@@ -35,12 +36,13 @@ def parse_device(text, source="device"):
     Raises:
         ValueError: it is no such name, or there is no such GPU that MXNet can use.
     """
-    match = re.fullmatch(r"cpu|gpu(?::([0-9]+))?", text)
+    match = re.fullmatch(r"(cpu|gpu)(?::([0-9]{1,4}))?", text)
     if not match:
         raise ValueError(f"{source} must be 'cpu', 'gpu' or one like 'gpu:1', not {text!r}")
-    if text == "cpu":
-        return npx.cpu()
-    number, usable = int(match[1] or 0), _gpus()
+    number = int(match[2] or 0)
+    if match[1] == "cpu":
+        return npx.cpu(number)
+    usable = _gpus()
     if number not in usable:
         there = ", ".join(f"gpu:{i}" for i in usable) or "no GPU"
         raise ValueError(

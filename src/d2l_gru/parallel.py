@@ -6,9 +6,13 @@ the gradients up, and every replica then makes the same update.
 
 import time
 
+import numpy
+
 from d2l_gru._checks import check_int, check_positive, check_shape, check_token_ids
 from d2l_gru._mxnet import autograd, gluon, mxnet, np, npx
 from d2l_gru.training import grad_clipping, gradient_norm, perplexity, sgd
+
+STORES = ("device", "local", "dist_sync", "dist_device_sync")
 
 
 class DataParallel:
@@ -16,8 +20,8 @@ class DataParallel:
 
     Args:
         models: replicas (`RNNModelScratch` or `RNNModel`), each on a device of its own.
-        kvstore: the name of a store of ``mxnet.kv.create``: "device" adds up on the GPUs, "local"
-            on the CPU, "dist_sync" over all workers of a job.
+        kvstore: a store of ``mxnet.kv.create``, or the name of one: "device" adds up on the GPUs,
+            "local" on the CPU, "dist_sync" over all workers of a job.
 
     All replicas start from the parameters of the first one, in a job from those of worker 0.
 
@@ -26,7 +30,8 @@ class DataParallel:
         rank, num_workers: which worker of a job this is, and of how many.
 
     Raises:
-        ValueError: there is no model, two are on one device, or their parameters differ in shape.
+        ValueError: there is no model, two are on one device, their parameters differ in shape, or
+            there is no such store.
     """
 
     def __init__(self, models, kvstore="device"):
@@ -40,7 +45,10 @@ class DataParallel:
         self.devices = [params[0].ctx for params in self.params]
         if len(set(self.devices)) < len(self.devices):
             raise ValueError(f"each replica needs a device of its own, not {self.devices}")
-        self.store = mxnet.kv.create(kvstore)
+        if isinstance(kvstore, str) and kvstore not in STORES:
+            raise ValueError(f"kvstore must be one of {', '.join(STORES)}, not {kvstore!r}")
+        self.store = mxnet.kv.create(kvstore) if isinstance(kvstore, str) else kvstore
+        self._sums = {}  # keys of the store, by the number of values
         self.rank, self.num_workers = self.store.rank, self.store.num_workers
         for key, replicas in enumerate(zip(*self.params, strict=True)):
             self.store.init(key, replicas[0])
@@ -69,6 +77,42 @@ class DataParallel:
             self.store.push(key, grads, priority=-key)
             self.store.pull(key, out=grads, priority=-key)
 
+    def sum_over_workers(self, array):
+        """Return the sum of all workers' NumPy arrays of one shape; each worker must call this."""
+        array = numpy.asarray(array, dtype="float32")
+        if self.num_workers == 1:
+            return array
+        key = self._sums.get(array.size)
+        if key is None:
+            key = self._sums[array.size] = len(self.params[0]) + len(self._sums)
+            self.store.init(key, np.zeros(array.size))
+        summed = np.zeros(array.size)
+        self.store.push(key, np.array(array.reshape(-1)))
+        self.store.pull(key, out=summed)
+        return summed.asnumpy().reshape(array.shape)
+
+    def split_state(self, state):
+        """Return, for each replica of this worker, its rows of the state of a whole minibatch.
+
+        Args:
+            state: list of NumPy arrays (..., batch_size, num_hiddens).
+        """
+        return [
+            [np.array(H[..., part, :], ctx=device) for H in state]
+            for part, device in zip(self.rows(state[0].shape[-2]), self.devices, strict=True)
+        ]
+
+    def join_states(self, states):
+        """Undo `split_state`, over all workers; each of them must call this."""
+        whole = []
+        for pieces in zip(*states, strict=True):
+            mine = numpy.concatenate([piece.asnumpy() for piece in pieces], axis=-2)
+            rows, size = mine.shape[-2], mine.shape[-2] * self.num_workers
+            H = numpy.zeros((*mine.shape[:-2], size, mine.shape[-1]), dtype=mine.dtype)
+            H[..., self.rank * rows : (self.rank + 1) * rows, :] = mine
+            whole.append(self.sum_over_workers(H))
+        return whole
+
 
 def train_epoch_parallel(parallel, train_iter, lr, clip=1.0):
     """Train the replicas for one epoch; the result is that of one device, but for rounding.
@@ -90,27 +134,46 @@ def train_epoch_parallel(parallel, train_iter, lr, clip=1.0):
     lr = check_positive("lr", lr)
     clip = clip if clip is None else check_positive("clip (None for no clipping)", clip)
     carry = not getattr(train_iter, "use_random_iter", False)
-    states, totals, num_tokens, largest = None, None, 0, 0.0
+    states, total, num_tokens, largest = None, 0.0, 0, 0.0
     start = time.perf_counter()
     for X, Y in train_iter:
-        check_shape("Y", Y, X.shape)
-        states, losses = _backward(parallel, X, Y, states if carry else None)
-        parallel.add_gradients()
-        norms = [
-            gradient_norm(params) if clip is None else grad_clipping(params, clip)
-            for params in parallel.params
-        ]
-        for params in parallel.params:
-            sgd(params, lr)
-        largest = np.maximum(largest, norms[0])
-        totals = [a + b for a, b in zip(totals or [0.0] * len(losses), losses, strict=True)]
+        loss, norm, states = train_step_parallel(
+            parallel, X, Y, states if carry else None, lr, clip
+        )
+        total, largest = total + loss, np.maximum(largest, norm)
         num_tokens += Y.size
     if not num_tokens:
         raise ValueError("train_iter yielded no minibatch")
-    mine = num_tokens / parallel.num_workers
-    mean_loss = sum(float(total) for total in totals) / mine
+    mean_loss = float(total) / (num_tokens / parallel.num_workers)
     npx.waitall()
     return perplexity(mean_loss), num_tokens / (time.perf_counter() - start), float(largest)
+
+
+def train_step_parallel(parallel, X, Y, states, lr, clip):
+    """Update all replicas once, from one minibatch.
+
+    Args:
+        parallel: `DataParallel`.
+        states: what the step before returned, a state for each replica; None to start at zero.
+        X, Y, lr, clip: as for `train_step`.
+
+    Returns:
+        (summed loss of this worker's tokens, norm of the gradients before clipping, new states).
+
+    Raises:
+        ValueError: the rows cannot be dealt out evenly, or what `train_step` raises.
+    """
+    check_shape("Y", Y, X.shape)
+    states, losses = _backward(parallel, X, Y, states)
+    parallel.add_gradients()
+    norms = [
+        gradient_norm(params) if clip is None else grad_clipping(params, clip)
+        for params in parallel.params
+    ]
+    for params in parallel.params:
+        sgd(params, lr)
+    first = parallel.devices[0]
+    return sum(loss.as_in_ctx(first) for loss in losses), norms[0], states
 
 
 def _backward(parallel, X, Y, states):

@@ -16,6 +16,7 @@ from d2l_gru._mxnet import mxnet, np, npx
 from d2l_gru.concise import RNNModel
 from d2l_gru.data import Vocab, load_corpus_time_machine
 from d2l_gru.minibatches import SeqDataLoader
+from d2l_gru.parallel import DataParallel, train_step_parallel
 from d2l_gru.scratch import RNNModelScratch, get_params, gru, init_gru_state
 from d2l_gru.training import History, perplexity, set_seed, train_step
 
@@ -106,34 +107,46 @@ def make_model(setting, vocab_size, device):
 
 
 class Run:
-    """A model in training, update by update.
+    """A model in training, update by update, on one device or several.
 
     Args:
         setting: `Setting`.
-        device: where to train.
-        from_checkpoint: (arrays, meta) as from `checkpoint.latest`; None to start anew.
+        devices: where to train: a context, or a list of them, among which the rows are dealt out.
+        from_checkpoint: (arrays, meta) as from `checkpoint.latest`; None to start anew.  It may
+            come from a run on other devices.
+        store: the store of a job, as from `job.member`; None outside of one.
 
     Attributes:
         model, vocab, history.
+        rank: which worker of a job this is, 0 outside of one.
         epoch: the epoch that is under way, from 1; num_epochs + 1 at the end.
         batch: how many of its minibatches are done.
 
     Raises:
-        ValueError: the corpus is another than the checkpoint's, or too short.
+        ValueError: the corpus is another than the checkpoint's, or too short, or the rows of a
+            minibatch cannot be dealt out evenly.
     """
 
-    def __init__(self, setting, device, from_checkpoint=None):
-        self.setting, self.device = setting, device
+    def __init__(self, setting, devices, from_checkpoint=None, store=None):
+        self.setting = setting
+        self.devices = devices if isinstance(devices, list) else [devices]
+        self.device = self.devices[0]
         set_seed(setting.seed)
         ids, self.vocab, self.sha256 = read_text(setting.corpus, setting.max_tokens)
         self.loader = SeqDataLoader(
             ids, setting.batch_size, setting.num_steps, setting.use_random_iter
         )
-        self.model = make_model(setting, len(self.vocab), device)
+        models = [make_model(setting, len(self.vocab), device) for device in self.devices]
+        self.model, self.parallel, self.rank = models[0], None, 0
+        if len(models) > 1 or store is not None:
+            self.parallel = DataParallel(models, store or "device")
+            self.parallel.rows(setting.batch_size)
+            self.rank = self.parallel.rank
         self.history, self.epoch, self.updates = History(), 1, 0
         self._begin_epoch()
         if from_checkpoint is not None:
             self._restore(*from_checkpoint)
+        self._check_that_workers_agree()
 
     def _begin_epoch(self):
         # The samplers draw at the start of an epoch, and nothing else draws while it lasts: of
@@ -142,11 +155,35 @@ class Run:
         self.batch, self.num_tokens, self.seconds = 0, 0, 0.0
         self.state, self.total, self.largest = None, np.zeros((), ctx=self.device), 0.0
 
+    def _sum(self, value):
+        return value if self.parallel is None else self.parallel.sum_over_workers(value)
+
+    def _check_that_workers_agree(self):
+        here = self.updates % 1_000_000  # a float32 holds it exactly
+        workers, total = self._sum([1, here])
+        if total != workers * here:
+            raise ValueError(
+                "the workers of this job resume at different updates: give them one folder of "
+                "checkpoints, on a file system that they share"
+            )
+
+    def wants(self, to_save, to_stop):
+        """Return what any worker of the job wants now, (to save, to stop); each must call this."""
+        save, stop = self._sum([float(bool(to_save)), float(bool(to_stop))])
+        return bool(save), bool(stop)
+
     def save(self, directory):
-        """Write a checkpoint of this moment; return its path."""
+        """Write a checkpoint of this moment; return its path.
+
+        In a job each worker must call this, and the first one writes.
+        """
         arrays = {f"parameter {i}": p.asnumpy() for i, p in enumerate(self.model.parameters())}
-        arrays |= {f"state {i}": H.asnumpy() for i, H in enumerate(self.state or [])}
-        arrays["loss"] = self.total.asnumpy()
+        if self.parallel is None or not self.state:
+            state = [H.asnumpy() for H in self.state or []]
+        else:
+            state = self.parallel.join_states(self.state)
+        arrays |= {f"state {i}": H for i, H in enumerate(state)}
+        arrays["loss"] = numpy.asarray(self._sum(self.total.asnumpy()))
         arrays["largest norm"] = numpy.float32(float(self.largest))
         meta = {
             "setting": dataclasses.asdict(self.setting),
@@ -162,7 +199,7 @@ class Run:
             "history": dataclasses.asdict(self.history),
             "versions": {"python": platform.python_version(), "mxnet": mxnet.__version__},
         }
-        return checkpoint.save(directory, arrays, meta, self.updates)
+        return checkpoint.save(directory, arrays, meta, self.updates) if self.rank == 0 else None
 
     def _restore(self, arrays, meta):
         if meta["corpus_sha256"] != self.sha256:
@@ -170,13 +207,19 @@ class Run:
                 f"the checkpoint was trained on a text of SHA-256 {meta['corpus_sha256'][:16]}, "
                 f"but {self.setting.corpus} has {self.sha256[:16]}"
             )
-        for i, param in enumerate(self.model.parameters()):
-            param[:] = np.array(arrays[f"parameter {i}"], ctx=self.device)
+        for params in self.parallel.params if self.parallel else [self.model.parameters()]:
+            for i, param in enumerate(params):
+                param[:] = np.array(arrays[f"parameter {i}"], ctx=param.ctx)
         states = sum(name.startswith("state ") for name in arrays)
         version, numbers, gauss = meta["random_state"]
         self.random_state = (version, tuple(numbers), gauss)
-        self.state = [np.array(arrays[f"state {i}"], ctx=self.device) for i in range(states)]
-        self.total = np.array(arrays["loss"], ctx=self.device)
+        state = [arrays[f"state {i}"] for i in range(states)]
+        if self.parallel is None:
+            self.state = [np.array(H, ctx=self.device) for H in state]
+        elif state:
+            self.state = self.parallel.split_state(state)
+        if self.rank == 0:  # of all workers' losses the sum is used
+            self.total = np.array(arrays["loss"], ctx=self.device)
         self.largest = np.array(arrays["largest norm"], ctx=self.device)
         self.history = History(**meta["history"])
         for name in ("epoch", "batch", "updates", "num_tokens", "seconds"):
@@ -193,10 +236,7 @@ class Run:
         for number, (X, Y) in enumerate(self.loader):
             if number < self.batch:
                 continue
-            loss, norm, self.state = train_step(
-                self.model, X, Y, (self.state or None) if carry else None,
-                self.setting.lr, self.device, self.setting.clip,
-            )  # fmt: skip
+            loss, norm, self.state = self._step(X, Y, (self.state or None) if carry else None)
             self.total, self.largest = self.total + loss, np.maximum(self.largest, norm)
             self.num_tokens += Y.size
             self.batch, self.updates = number + 1, self.updates + 1
@@ -204,11 +244,18 @@ class Run:
             yield
         npx.waitall()
         self.seconds = before + time.perf_counter() - start
-        self.history.perplexity.append(perplexity(float(self.total) / self.num_tokens))
+        total = float(self._sum(self.total.asnumpy()))
+        self.history.perplexity.append(perplexity(total / self.num_tokens))
         self.history.tokens_per_second.append(self.num_tokens / self.seconds)
         self.history.gradient_norm.append(float(self.largest))
         self.epoch += 1
         self._begin_epoch()
+
+    def _step(self, X, Y, state):
+        lr, clip = self.setting.lr, self.setting.clip
+        if self.parallel is None:
+            return train_step(self.model, X, Y, state, lr, self.device, clip)
+        return train_step_parallel(self.parallel, X, Y, state, lr, clip)
 
     @property
     def done(self):

@@ -1,7 +1,7 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test run html serve preview doctor gpu-build lint lock setup clean
+.PHONY: help book test run html pdf slides serve preview doctor gpu-build lint lock setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -9,6 +9,8 @@ unexport PYTHONPATH PYTHONHOME
 STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python.
 PYTHON ?=
+# make pdf PAPER=letter: the size of the paper, a4 unless said.
+PAPER ?= a4
 # make test ARGS="-k vocab": arguments for the program that is run.
 ARGS ?=
 
@@ -16,31 +18,63 @@ BIN := .venv/bin
 # Where the sample text stands in for the corpus, the runner leaves the book in _build/sample.
 SOURCE = $(if $(wildcard _build/sample/_config.yml),_build/sample,.)
 DONE = _build/html/.done$(if $(STRICT),-strict)$(subst /,-,$(SOURCE))
+SOURCES = _config.yml $(wildcard tools/*.py) requirements/cpu.txt \
+	$(wildcard $(SOURCE)/_config.yml $(SOURCE)/book/* $(SOURCE)/book/assets/* src/d2l_gru/*.py)
+SPHINX = BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: STRICT=1 (warnings are errors), PYTHON=python3.12, ARGS="..."'
 
-book: setup ## make the HTML book, _build/html/index.html: set up, run what is stale, render
+book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
-	@$(MAKE) --no-print-directory html
+	@python3 tools/debian.py tex || touch _build/.no-tex
+	@test -e _build/.no-tex || $(MAKE) -s _build/book.pdf
+	@$(MAKE) -s html
+	@if test -e _build/.no-tex; then rm _build/.no-tex; \
+		echo "The PDF was left out. $$(python3 tools/debian.py --say tex)"; fi
 
 test: setup ## run the unit tests, and every chapter against its stored outputs
 	@$(BIN)/python -m d2l_gru.corpus
+	@python3 tools/debian.py tex browser || echo 'Tests that need it are skipped.'
 	$(BIN)/pytest --nbval $(ARGS)
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
 
-html: setup ## render the stored notebooks, without running any
+html: setup ## render the stored notebooks as pages and slides, without running any
 	@$(MAKE) -s $(DONE)
 	@echo 'The book: _build/html/index.html'
 
-$(DONE): _config.yml tools/offline_mathjax.py requirements/cpu.txt \
-		$(wildcard $(SOURCE)/_config.yml $(SOURCE)/book/* $(SOURCE)/book/assets/* src/d2l_gru/*.py)
+$(DONE): $(SOURCES) _build/slides/.done $(wildcard _build/book.pdf)
 	@rm -f _build/html/.done*
+	@mkdir -p _build/html && rm -rf _build/html/slides && cp -r _build/slides _build/html/slides
 	@$(BIN)/jupyter-book build $(SOURCE)/book --config $(SOURCE)/_config.yml \
 		--path-output . -q -n --keep-going $(if $(STRICT),-W --all)
+	@touch $@
+
+pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
+	@python3 tools/debian.py tex
+	@$(MAKE) -s _build/book.pdf
+	@echo 'The PDF: _build/book.pdf'
+
+_build/book.pdf: $(SOURCES) _build/.paper-$(PAPER)
+	@rm -rf _build/latex
+	@PAPER=$(PAPER) $(SPHINX) -b latex _build/latex -d _build/doctrees-latex
+	@cd _build/latex && latexmk -xelatex -halt-on-error -interaction=nonstopmode -silent book.tex \
+		>latexmk.log 2>&1 || { grep -A9 '^!' book.log; echo 'See _build/latex/book.log'; exit 1; }
+	@mv _build/latex/book.pdf $@
+
+_build/.paper-%:
+	@mkdir -p _build && rm -f _build/.paper-* && touch $@
+
+slides: setup ## make a deck of slides for each chapter, in _build/slides
+	@$(MAKE) -s _build/slides/.done
+	@echo 'The slides:' _build/slides/*.html
+
+_build/slides/.done: $(SOURCES)
+	@rm -rf _build/slides
+	@$(SPHINX) -b slides _build/slides -d _build/doctrees-slides
 	@touch $@
 
 serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon as it is saved

@@ -1,5 +1,6 @@
 """The pages: built without a warning, whole, and in need of no other host."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from tools_of_the_build import ROOT
+from tools_of_the_build import ROOT, load
 
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 # What a browser fetches by itself, other than a link that a reader follows.
@@ -33,6 +34,7 @@ IN_STYLE = re.compile(r"@import\s*[\"']?([^\"';]+)|url\(\s*[\"']?([^\"')]+)")
 def html(tmp_path_factory):
     """The folder of the pages, rendered from the stored notebooks with warnings as errors."""
     out = tmp_path_factory.mktemp("out")
+    make_slides(out)
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     source = ["build", "book", "--config", "_config.yml", "--path-output", out]
     done = subprocess.run(
@@ -47,13 +49,21 @@ def html(tmp_path_factory):
     return out / "_build" / "html"
 
 
+def make_slides(out):
+    """Make the decks where `make html` lays them."""
+    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "slides", "-c", "tools", "book"]
+    sphinx += [out / "_build" / "html" / "slides", "-d", out / "doctrees", "-q"]
+    subprocess.run(sphinx, cwd=ROOT, env=os.environ | {"BOOK_SOURCE": "."}, check=True)
+
+
 @pytest.fixture(scope="module")
 def pages(html):
     """A dict from each page's path to its parsed content."""
     return {
         path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         for path in sorted(html.rglob("*.html"))
-        if "_static" not in path.parts  # the theme's own pieces
+        if not {"_static", "slides"}
+        & set(path.parts)  # the theme's own, and tests/test_slides.py's
     }
 
 
@@ -178,3 +188,39 @@ def test_solutions_are_hidden_until_asked_for(pages):
 
 def test_no_page_names_a_path_of_this_machine(pages):
     assert [path.name for path, page in pages.items() if str(ROOT) in str(page)] == []
+
+
+def buttons(page):
+    """Return the addresses behind the buttons of a page's header, by their words."""
+    return {
+        button.get_text(" ", strip=True) or button.get("title"): button.get("href")
+        for button in page.select(".article-header-buttons :is(a, button)[class*=btn-]")
+    }
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_page_leads_to_its_other_forms(html, pages, name):
+    page = html / f"{name}.html"
+    found = {words: address for words, address in buttons(pages[page]).items() if address}
+    expected = {
+        "Notebook, with its outputs": html / "_sources" / f"{name}.ipynb",
+        "Markdown source": html / "_sources" / f"{name}.md",
+        "Slides": html / "slides" / f"{name}.html",
+        "The book as PDF": html / "book.pdf",
+    }
+    for words in ("Slides", "The book as PDF"):
+        if not expected[words].exists():
+            del expected[words]
+    assert {words: target(page, address)[0] for words, address in found.items()} == expected
+    assert all(path.stat().st_size for path in expected.values())
+    markdown = (ROOT / "chapters" / f"{name}.md").read_text()
+    assert expected["Markdown source"].read_text() == markdown
+    assert ("{slide}" in markdown) == ("Slides" in expected)
+    assert (ROOT / "_build" / "book.pdf").exists() == ("The book as PDF" in expected)
+
+
+def test_pages_say_which_version_they_are_and_show_no_slide(pages):
+    words = load("edition").describe(ROOT / "book")
+    for path, page in pages.items():
+        assert words in page.find("footer", class_="bd-footer").get_text(" "), path.name
+        assert "{slide}" not in page.get_text() and not page.find(class_="slide")

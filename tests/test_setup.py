@@ -190,8 +190,6 @@ def test_missing_system_packages_are_named(monkeypatch):
     monkeypatch.setattr(setup, "LIBRARIES", {"libnowhere.so.9": "libnowhere9"})
     packages = setup.missing_packages("python3.11", "3.11")
     assert packages == ["python3.11-venv", "libnowhere9"]
-    with pytest.raises(SystemExit, match="sudo apt-get install python3.11-venv libnowhere9"):
-        setup.install_packages(packages)
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])

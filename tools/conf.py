@@ -1,4 +1,7 @@
-"""Sphinx's own view of _config.yml, for `make serve`; Jupyter Book reads that file itself."""
+"""Sphinx's own view of _config.yml, for `make serve` and `make pdf`.
+
+Jupyter Book reads that file itself.
+"""
 
 import os
 from pathlib import Path
@@ -15,7 +18,8 @@ _config, _ = get_final_config(
     cli_config={"external_toc_path": "_toc.yml", "latex_individualpages": False},
 )
 # Jupyter Book takes these from book/, Sphinx would from the folder of this file.
-for _name in ("html_static_path", "bibtex_bibfiles"):
+_PATHS = "html_static_path revealjs_static_path bibtex_bibfiles latex_additional_files"
+for _name in _PATHS.split():
     _config[_name] = [str(BOOK / path) for path in _config[_name]]
 for _name in ("html_logo", "html_favicon"):
     _config[_name] = str(BOOK / _config[_name])

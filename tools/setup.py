@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from debian import ask, install
+
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = ".d2l_gru"  # in .venv, written last
 ALLOWED = ("3.11", "3.12", "3.10")  # in this order of preference
@@ -23,22 +25,6 @@ LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
 HARMFUL = (
     "PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_COMPILE"
 )
-
-
-def ask(*command):
-    """Return what a command prints, or None if it fails."""
-    try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=600,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def find_python(candidates):
@@ -80,19 +66,6 @@ def missing_packages(python, version):
         except OSError:
             missing.append(package)
     return missing
-
-
-def install_packages(packages):
-    """Install Debian packages if we may, else say which command would."""
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    names = " ".join(packages)
-    if not shutil.which("apt-get") or ask(*sudo, "true") is None:
-        sys.exit(f"Missing: {names}. Install with: sudo apt-get install {names}")
-    print(f"Installing with apt-get: {names}", flush=True)
-    install = ["install", "--yes", "--no-install-recommends", *packages]
-    for action in (["update"], install):
-        if ask(*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", *action) is None:
-            sys.exit(f"apt-get {action[0]} failed; try: sudo apt-get install {names}")
 
 
 def run(command, expected=0):
@@ -164,7 +137,7 @@ def set_up(arguments):
     print(f"MXNet for the {made_with.upper()}: {reason}.", flush=True)
     missing = missing_packages(base, version)
     if missing:
-        install_packages(missing)
+        install(missing)
     if anew:
         print(f"Making .venv with Python {version}.", flush=True)
         run([base, "-m", "venv", "--clear", venv])

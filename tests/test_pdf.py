@@ -1,0 +1,196 @@
+"""The book on paper: whole, with all its characters, figures and links, and nothing off the page."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pypdf
+import pytest
+from bs4 import BeautifulSoup
+from tools_of_the_build import ROOT, load
+
+pytestmark = pytest.mark.skipif(bool(load("debian").missing("tex")), reason="needs TeX")
+
+OVERFULL = re.compile(r"Overfull \\[hv]box \(([\d.]+)pt too (?:wide|high)\)")
+FAULTS = re.compile(
+    r"Missing character.*|.*(?:Reference|Citation|Hyper reference) `.*undefined.*"
+    r"|.*multiply[- ]defined.*|.*destination.*(?:not defined|duplicate).*"
+)
+INCH = 72
+
+
+def printed(folder, paper="a4"):
+    """Print the stored notebooks; return the folder with book.log and book.pdf."""
+    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "latex", "-c", "tools", "book"]
+    sphinx += [folder, "-d", folder.parent / "doctrees", "-q", "-n", "-W", "--keep-going"]
+    latexmk = ["latexmk", "-xelatex", "-halt-on-error", "-interaction=nonstopmode", "-cd"]
+    for command in (sphinx, [*latexmk, folder / "book.tex"]):
+        env = os.environ | {"PAPER": paper, "BOOK_SOURCE": "."}
+        done = subprocess.run(
+            command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if done.returncode:
+            said = done.stdout.decode(errors="replace")[-4000:]
+            pytest.fail(f"{command[0]} failed:\n{said}", pytrace=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return printed(tmp_path_factory.mktemp("pdf") / "latex")
+
+
+@pytest.fixture(scope="module")
+def log(folder):
+    text = (folder / "book.log").read_text(errors="replace")
+    return re.sub(r"(?<=.{79})\n", "", text)  # TeX breaks its lines after 79 characters
+
+
+@pytest.fixture(scope="module")
+def pdf(folder):
+    return pypdf.PdfReader(folder / "book.pdf")
+
+
+@pytest.fixture(scope="module")
+def text(pdf):
+    return [page.extract_text() for page in pdf.pages]
+
+
+def too_wide(log):
+    return [float(points) for points in OVERFULL.findall(log) if float(points) > 5]
+
+
+def test_the_checks_see_faults():
+    assert too_wide("Overfull \\hbox (4.9pt too wide) in\nOverfull \\vbox (12.3pt too high)") == [
+        12.3
+    ]
+    for line in [
+        "Missing character: There is no ℝ (U+211D) in font x!",
+        "LaTeX Warning: Reference `fig' on page 9 undefined on input line 3.",
+        "LaTeX Warning: Hyper reference `sec' on page 9 undefined on input line 3.",
+        "LaTeX Warning: Citation `cho' on page 1 undefined on input line 3.",
+        "LaTeX Warning: Label `eq' multiply defined.",
+    ]:
+        assert FAULTS.search(line)
+
+
+def test_nothing_runs_off_the_page_and_nothing_is_lost(log):
+    assert too_wide(log) == []
+    assert [match[0] for match in FAULTS.finditer(log)] == []
+
+
+def test_every_font_is_embedded(pdf):
+    def files(font):
+        """Yield the font itself, or those that it is made of."""
+        for descendant in font.get("/DescendantFonts", [font]):
+            yield descendant.get_object().get("/FontDescriptor", {})
+
+    names = set()
+    for page in pdf.pages:
+        for font in page["/Resources"].get("/Font", {}).values():
+            for described in files(font.get_object()):
+                described = described.get_object()
+                assert {"/FontFile", "/FontFile2", "/FontFile3"} & set(described), font
+                names.add(described["/FontName"].split("+")[-1].split("-")[0])
+    assert {"TeXGyrePagella", "TeXGyrePagellaMath", "DejaVuSansMono"} <= names
+
+
+def test_it_says_what_it_is(pdf, text):
+    about = pdf.metadata
+    assert about.title == "The Gated Recurrent Unit" and about.author == "The d2l_gru authors"
+    assert "gated recurrent unit" in about.subject and pdf.root_object["/Lang"] == "en"
+    words = load("edition").describe(ROOT / "book")
+    assert words in text[0] and words in text[1]
+    assert 50 < len(pdf.pages) < 150
+    width, height = (float(side) for side in pdf.pages[0].mediabox[2:])
+    assert (width, height) == pytest.approx((595.3, 841.9), abs=1)
+
+
+def chapters():
+    lines = (ROOT / "book" / "_toc.yml").read_text().splitlines()
+    files = [line.split("file:")[1].strip() for line in lines if "file:" in line]
+    return {
+        name: re.search(r"^# (.*)$", (ROOT / "chapters" / f"{name}.md").read_text(), re.M)[1]
+        for name in files
+    }
+
+
+def test_the_outline_is_the_table_of_contents(pdf):
+    titles = [entry.title for entry in pdf.outline if not isinstance(entry, list)]
+    numbered = [re.sub(r"^\S{1,2} ", "", title) for title in titles]
+    expected = [title for title in chapters().values() if title != "References"]
+    assert numbered == ["Preface", *expected, "Solutions", "References", "Index"]
+    assert sum(isinstance(entry, list) for entry in pdf.outline) >= 6  # with their sections
+
+
+def test_no_chapter_is_empty_and_nothing_is_raw(text):
+    blank = [number for number, page in enumerate(text, 1) if len(page.split()) < 20]
+    assert blank in ([], [1], [2], [1, 2])  # the title and the page behind it
+    whole = "\n".join(text)
+    for raw in ("{glue", "{ref}", "{cite", "{eq}", "```", "<Figure", "Figure size", "[?]", "??"):
+        assert raw not in whole.replace("????", "")
+
+
+def test_as_many_figures_tables_and_exercises_as_on_the_pages(tmp_path, text):
+    html = tmp_path / "html"
+    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "html", "-c", "tools", "book"]
+    sphinx += [html, "-d", tmp_path / "doctrees", "-q"]
+    subprocess.run(sphinx, cwd=ROOT, env=os.environ | {"BOOK_SOURCE": "."}, check=True)
+    pages = [BeautifulSoup(page.read_text(), "html.parser") for page in html.glob("*.html")]
+    whole = "\n".join(text)
+    for selector, caption in [
+        ("figure .caption-number", r"^Fig\. [\dA-Z]+\.\d+:"),
+        ("table .caption-number", r"^Table [\dA-Z]+\.\d+:"),
+        ("div.exercise", r"^Exercise \d+\.\d+$"),
+        ("div.solution", r"^Solution to Exercise \d+\.\d+$"),
+    ]:
+        there = sum(len(page.select(selector)) for page in pages)
+        assert there > 0 and len(re.findall(caption, whole, re.M)) == there, selector
+
+
+def test_links_lead_somewhere_and_back(pdf):
+    names = set(pdf.named_destinations)
+    inner = outer = 0
+    for page in pdf.pages:
+        for note in page.get("/Annots", []):
+            action = note.get_object().get("/A", {})
+            if action.get("/S") == "/GoTo":
+                assert action["/D"] in names
+                inner += 1
+            elif action.get("/S") == "/URI":
+                assert action["/URI"].startswith("https://")
+                outer += 1
+    assert inner > 200 and outer > 5
+
+
+def test_the_index_has_terms_and_functions(text):
+    index = "\n".join(text[-4:])
+    for entry in ("update", "reset", "perplexity", "clipping", "checkpoint", "get_params()"):
+        assert entry in index
+
+
+@pytest.mark.slow
+def test_rare_characters_and_another_paper(tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    (source / "book").mkdir(parents=True)
+    for path in [*(ROOT / "book").glob("*.*"), ROOT / "_config.yml"]:
+        text = path.read_text(encoding="utf-8").replace(": tools", f": {ROOT / 'tools'}")
+        if path.name == "notation.ipynb":
+            text = text.replace("# Notation", "# Notation α → ℝ ≤ ∑ Ω ⊙ ½ …")
+        target = source if path.name == "_config.yml" else source / "book"
+        (target / path.name).write_text(text, encoding="utf-8")
+    for folder in ("assets", "records"):
+        (source / "book" / folder).symlink_to(ROOT / "book" / folder)
+    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "latex", "-c", "tools"]
+    env = os.environ | {"PAPER": "letter", "BOOK_SOURCE": str(source)}
+    subprocess.run(
+        [*sphinx, source / "book", tmp_path / "out", "-q"], cwd=ROOT, env=env, check=True
+    )
+    latexmk = ["latexmk", "-xelatex", "-halt-on-error", "-interaction=nonstopmode", "-silent"]
+    subprocess.run([*latexmk, "book.tex"], cwd=tmp_path / "out", check=True, capture_output=True)
+    assert "Missing character" not in (tmp_path / "out" / "book.log").read_text(errors="replace")
+    pdf = pypdf.PdfReader(tmp_path / "out" / "book.pdf")
+    assert [float(side) for side in pdf.pages[0].mediabox[2:]] == [8.5 * INCH, 11 * INCH]
+    assert any("α → ℝ ≤ ∑ Ω ⊙ ½ …" in page.extract_text() for page in pdf.pages)

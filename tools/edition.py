@@ -1,0 +1,89 @@
+"""A Sphinx extension: the forms that the book comes in, and the one version that they carry.
+
+Each page gets a button for its notebook, its Markdown, the PDF and its slides, as far as they are
+there; its foot says which version it is, and of which day its run.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+PDF = ROOT / "_build" / "book.pdf"
+
+
+def edition(book):
+    """Return (version, date of the run) as the colophon in index.ipynb has printed them."""
+    notebook = nbformat.read(Path(book) / "index.ipynb", as_version=4)
+    printed = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+    version = re.search(r"^d2l_gru (\S+)$", printed, re.MULTILINE)
+    date = re.search(r"^date: +(\d{4}-\d{2}-\d{2})$", printed, re.MULTILINE)
+    if not (version and date):
+        raise ValueError(f"{book}/index.ipynb has printed no version and date: run it")
+    return version[1], date[1]
+
+
+def describe(book):
+    """Return the words that all forms of the book carry."""
+    return "Version {}, run on {}".format(*edition(book))
+
+
+def prepare(app, config):
+    """Say which version this is, and have all pages written anew when a form comes or goes."""
+    options = config.html_theme_options
+    options["extra_footer"] = f"{describe(app.srcdir)}. {options.get('extra_footer', '')}"
+    there = [PDF] if PDF.exists() else []
+    config.forms = [path.name for path in (*there, *sorted(decks(app).glob("*.html")))]
+
+
+def decks(app):
+    return Path(app.outdir) / "slides"
+
+
+def copy_forms(app):
+    """Lay the PDF and the Markdown of each page beside the pages."""
+    if app.builder.name != "html":
+        return
+    if PDF.exists():
+        shutil.copy(PDF, app.outdir)
+    else:
+        (Path(app.outdir) / PDF.name).unlink(missing_ok=True)
+    sources = Path(app.outdir) / "_sources"
+    sources.mkdir(exist_ok=True)
+    for name in app.env.found_docs:
+        shutil.copy(ROOT / "chapters" / f"{name}.md", sources)
+
+
+def add_buttons(app, pagename, templatename, context, doctree):
+    """Put the page's forms under its download button."""
+    groups = [b for b in context.get("header_buttons", []) if b["label"] == "download-buttons"]
+    if app.builder.name != "html" or not groups:
+        return
+    pathto = context["pathto"]
+    forms = [
+        ("Notebook, with its outputs", f"_sources/{context['sourcename']}", "fas fa-code"),
+        ("Markdown source", f"_sources/{pagename}.md", "fas fa-file"),
+    ]
+    if (decks(app) / f"{pagename}.html").exists():
+        forms.append(("Slides", f"slides/{pagename}.html", "fas fa-person-chalkboard"))
+    if PDF.exists():
+        forms.append(("The book as PDF", PDF.name, "fas fa-file-pdf"))
+    printing = groups[0]["buttons"][-1] | {"text": "Print this page", "icon": "fas fa-print"}
+    groups[0]["buttons"] = [
+        {"type": "link", "text": text, "url": pathto(path, 1), "icon": icon, "tooltip": text,
+         "label": "download-form-button"}
+        for text, path, icon in forms
+    ] + [printing]  # fmt: skip
+    groups[0]["tooltip"] = "Other forms of this page"
+
+
+def setup(app):
+    app.add_config_value("forms", [], "html")
+    app.connect("config-inited", prepare)
+    app.connect("env-updated", lambda app, env: copy_forms(app))
+    app.connect("html-page-context", add_buttons, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

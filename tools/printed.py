@@ -1,0 +1,104 @@
+"""A Sphinx extension: what a page need not be but a printed book is.
+
+The front page becomes the preface, the reference pages become appendices, solutions go to the end,
+and the list of references takes the place of the page that holds it.
+"""
+
+import os
+
+from docutils import nodes
+from edition import describe
+from sphinx.addnodes import start_of_file
+from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
+
+APPENDICES = ("notation", "api", "references")
+SUBTITLE = "An executable book"
+LICENCE = (
+    r"Text and figures: Creative Commons Attribution 4.0 (CC BY 4.0). Code: MIT licence.\par "
+    r"Every number, completion and plot in this book is the stored output of code that ran. "
+    r"The pages on the screen hold the same text with tools to try it."
+)
+ELEMENTS = {
+    "pointsize": "11pt",
+    "extraclassoptions": "openany,twoside",
+    "babel": r"\usepackage{polyglossia}" "\n" r"\setmainlanguage{english}",
+    "fncychap": "",
+    "fvset": "",
+    "fontpkg": r"""
+\usepackage{unicode-math}
+\setmainfont{texgyrepagella}[Extension=.otf, UprightFont=*-regular, BoldFont=*-bold,
+  ItalicFont=*-italic, BoldItalicFont=*-bolditalic]
+\setsansfont{texgyreheros}[Extension=.otf, UprightFont=*-regular, BoldFont=*-bold,
+  ItalicFont=*-italic, BoldItalicFont=*-bolditalic, Scale=MatchLowercase]
+\setmonofont{DejaVuSansMono}[Extension=.ttf, UprightFont=*, BoldFont=*-Bold,
+  ItalicFont=*-Oblique, BoldItalicFont=*-BoldOblique, Scale=.84]
+\setmathfont{texgyrepagella-math.otf}
+""",
+    "sphinxsetup": (
+        "TitleColor={rgb}{0,0,0}, InnerLinkColor={RGB}{32,74,135}, "
+        "OuterLinkColor={RGB}{32,74,135}, "
+        "VerbatimColor={RGB}{244,245,247}, verbatimhintsturnover=false"
+    ),
+    "preamble": r"\usepackage{titling}\usepackage{print}",
+    "tableofcontents": (r"\frontmatter\setcounter{secnumdepth}{-1}\tableofcontents\clearpage"),
+}
+
+
+def configure(app, config):
+    """Set what _config.yml cannot say, since it depends on the run and the paper."""
+    said = describe(app.srcdir)
+    title = rf"\printtitle{{{SUBTITLE}}}{{{said}}}{{{said}.\par {LICENCE}}}"
+    paper = {"papersize": f"{os.environ.get('PAPER') or 'a4'}paper"}
+    config.latex_elements = {**ELEMENTS, **paper, "maketitle": title, **config.latex_elements}
+
+
+def raw(text):
+    return nodes.raw("", text, format="latex")
+
+
+def chapter(title, *content):
+    return nodes.section("", nodes.title("", title), *content, ids=[nodes.make_id(title)])
+
+
+def arrange(app, doctree, docname):
+    """Put the parts of the printed book in order."""
+    if app.builder.format != "latex":
+        return
+    root = doctree[0]
+    files = {file["docname"]: file for file in root.findall(start_of_file)}
+    front = [node for node in root[1:] if not next(node.findall(start_of_file), None)]
+    chapters = [name for name in files if name not in APPENDICES]
+    for name in chapters:
+        point_to_solutions(files[name])
+    solutions = [take_solutions(files[name]) for name in chapters]
+    root[1:] = [
+        chapter("Preface", *(node for node in front if node.astext() != SUBTITLE)),
+        raw(r"\mainmatter\setcounter{secnumdepth}{2}"),
+        *(files[name] for name in chapters),
+        raw(r"\appendix"),
+        *(files[name] for name in APPENDICES if name != "references"),
+        raw(r"\backmatter\setcounter{secnumdepth}{-1}"),
+        chapter("Solutions", *(part for part in solutions if part)),
+    ]
+
+
+def point_to_solutions(file):
+    """Let each exercise say on which page its solution is."""
+    exercises = {node["label"]: node for node in file.findall(exercise_enumerable_node)}
+    for solution in file.findall(solution_node):
+        exercise = exercises[solution["target_label"]]
+        exercise += raw(rf"\printsolutionat{{{file['docname']}:{solution['label']}}}")
+
+
+def take_solutions(file):
+    """Move the solutions of a chapter to a section, and return that; None if there are none."""
+    solutions = list(file.findall(solution_node))
+    for solution in solutions:
+        solution.parent.remove(solution)
+    return solutions and chapter(next(file.findall(nodes.title)).astext(), *solutions)
+
+
+def setup(app):
+    app.connect("config-inited", configure, priority=900)
+    app.connect("doctree-resolved", arrange)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

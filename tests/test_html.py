@@ -222,5 +222,30 @@ def test_a_page_leads_to_its_other_forms(html, pages, name):
 def test_pages_say_which_version_they_are_and_show_no_slide(pages):
     words = load("edition").describe(ROOT / "book")
     for path, page in pages.items():
-        assert words in page.find("footer", class_="bd-footer").get_text(" "), path.name
+        assert words in page.find(class_="bd-footer-content").get_text(" "), path.name
         assert "{slide}" not in page.get_text() and not page.find(class_="slide")
+
+
+def test_with_a_public_address_pages_open_elsewhere(pages, tmp_path):
+    """And without one, as now, there is no such button."""
+    elsewhere = re.compile("mybinder|colab")
+    assert [page for page in pages.values() if page.find("a", href=elsewhere)] == []
+    source = tmp_path / "source"
+    (source / "book").mkdir(parents=True)
+    for path in (ROOT / "book").iterdir():
+        (source / "book" / path.name).symlink_to(path)
+    repository = "repository: {url: https://github.com/someone/gru, path_to_book: book}\n"
+    config = (ROOT / "_config.yml").read_text().replace(": tools", f": {ROOT / 'tools'}")
+    (source / "_config.yml").write_text(repository + config)
+    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "html", "-c", "tools"]
+    subprocess.run(
+        [*sphinx, source / "book", tmp_path / "html", "-q"],
+        cwd=ROOT,
+        env=os.environ | {"BOOK_SOURCE": str(source)},
+        check=True,
+    )
+    page = BeautifulSoup((tmp_path / "html" / "gru-scratch.html").read_text(), "html.parser")
+    assert {link["href"] for link in page.find_all("a", href=elsewhere)} == {
+        "https://mybinder.org/v2/gh/someone/gru/main?urlpath=lab/tree/book/gru-scratch.ipynb",
+        "https://colab.research.google.com/github/someone/gru/blob/main/book/gru-scratch.ipynb",
+    }

@@ -1,13 +1,13 @@
 """Each chapter has its notebook, with the same text and code, and outputs fit to be published."""
 
 import re
-from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
+from tools_of_the_build import ROOT, load
 
-ROOT = Path(__file__).parent.parent
+colab = load("colab")
 KEPT = {"tags", "mystnb", "slideshow", "nbval"}
 UNFIT = {
     "a path of the machine that ran it": re.compile(
@@ -29,6 +29,7 @@ def read(name):
     if not notebook.is_file():
         pytest.fail(f"chapters/{name}.md has no book/{name}.ipynb; run `make book`", pytrace=False)
     written = jupytext.read(ROOT / "chapters" / f"{name}.md", fmt="md:myst")
+    colab.add_install_cell(written, colab.address(ROOT / "_config.yml"))
     return written, nbformat.read(notebook, as_version=4)
 
 

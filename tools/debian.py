@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-FONTS = Path("/usr/share")
-# What shows that a package is there: a program, or a file below FONTS.
+SHARE = Path("/usr/share")
+# What shows that a package is there: a program, or a file below SHARE.
 TEX = {
     "texlive-xetex": "xelatex",
     "texlive-latex-extra": "texlive/texmf-dist/tex/latex/titling/titling.sty",
@@ -71,7 +71,7 @@ def missing(kind):
     return [
         package
         for package, sign in SETS[kind].items()
-        if not (FONTS / sign).exists() and not shutil.which(sign)
+        if not ((SHARE / sign).exists() if "/" in sign else shutil.which(sign))
     ]
 
 

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+from colab import address
 
 ROOT = Path(__file__).resolve().parent.parent
 PDF = ROOT / "_build" / "book.pdf"
@@ -33,9 +34,14 @@ def describe(book):
 
 
 def prepare(app, config):
-    """Say which version this is, and have all pages written anew when a form comes or goes."""
+    """Say which version this is, and have all pages written anew when a form comes or goes.
+
+    Buttons that open a page elsewhere need the book's public address.
+    """
     options = config.html_theme_options
     options["extra_footer"] = f"{describe(app.srcdir)}. {options.get('extra_footer', '')}"
+    if not address(Path(app.srcdir).parent / "_config.yml"):  # Jupyter Book would name its own
+        options.pop("launch_buttons", None)
     there = [PDF] if PDF.exists() else []
     config.forms = [path.name for path in (*there, *sorted(decks(app).glob("*.html")))]
 

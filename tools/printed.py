@@ -20,6 +20,7 @@ LICENCE = (
 )
 ELEMENTS = {
     "pointsize": "11pt",
+    "passoptionstopackages": r"\PassOptionsToPackage{pdflang=en}{hyperref}",
     "extraclassoptions": "openany,twoside",
     "babel": r"\usepackage{polyglossia}" "\n" r"\setmainlanguage{english}",
     "fncychap": "",

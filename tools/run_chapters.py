@@ -17,6 +17,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import yaml
+from colab import add_install_cell, address
 from fingerprint import Fingerprints
 from jupytext.myst import MystMetadataParsingError
 from nbformat import ValidationError
@@ -41,6 +42,7 @@ class Book:
         self.sample = text.name == "sample"
         self.home = self.staging / "book" if self.sample else self.stored
         self.fingerprints = Fingerprints(root, text.sha256)
+        self.url = address(root / "_config.yml")
 
     def stage(self):
         """Make _build/sample hold what Jupyter Book needs but the notebooks; or remove it."""
@@ -61,7 +63,8 @@ class Book:
         """Return the chapter as written, and the notebook as last run (None without one)."""
         source = self.root / "chapters" / f"{name}.md"
         try:
-            written, old = tidy(jupytext.read(source, fmt="md:myst")), None
+            written, old = jupytext.read(source, fmt="md:myst"), None
+            tidy(add_install_cell(written, self.url))
             for source in (self.stored / f"{name}.ipynb", self.home / f"{name}.ipynb"):
                 if source.is_file():
                     old = nbformat.read(source, as_version=4)

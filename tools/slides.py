@@ -47,6 +47,10 @@ class Decks(RevealjsHTMLBuilder):
 
     name = "slides"
 
+    def init(self):
+        self.config.html_theme_options.pop("launch_buttons", None)  # the pages have them
+        super().init()
+
     def get_outdated_docs(self):
         return self.env.found_docs
 

@@ -234,9 +234,9 @@ def test_with_a_public_address_pages_open_elsewhere(pages, tmp_path):
     (source / "book").mkdir(parents=True)
     for path in (ROOT / "book").iterdir():
         (source / "book" / path.name).symlink_to(path)
-    repository = "repository: {url: https://github.com/someone/gru, path_to_book: book}\n"
+    address = "{url: https://github.com/someone/gru, branch: main, path_to_book: book}"
     config = (ROOT / "_config.yml").read_text().replace(": tools", f": {ROOT / 'tools'}")
-    (source / "_config.yml").write_text(repository + config)
+    (source / "_config.yml").write_text(f"repository: {address}\n{config}")
     sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "html", "-c", "tools"]
     subprocess.run(
         [*sphinx, source / "book", tmp_path / "html", "-q"],

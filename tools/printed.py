@@ -12,6 +12,7 @@ from sphinx.addnodes import start_of_file
 from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
 
 APPENDICES = ("notation", "api", "references")
+SHORT = 14  # lines of a cell
 SUBTITLE = "An executable book"
 LICENCE = (
     r"Text and figures: Creative Commons Attribution 4.0 (CC BY 4.0). Code: MIT licence.\par "
@@ -69,6 +70,7 @@ def arrange(app, doctree, docname):
     files = {file["docname"]: file for file in root.findall(start_of_file)}
     front = [node for node in root[1:] if not next(node.findall(start_of_file), None)]
     chapters = [name for name in files if name not in APPENDICES]
+    keep_cells_whole(root)
     for name in chapters:
         point_to_solutions(files[name])
     solutions = [take_solutions(files[name]) for name in chapters]
@@ -81,6 +83,20 @@ def arrange(app, doctree, docname):
         raw(r"\backmatter\setcounter{secnumdepth}{-1}"),
         chapter("Solutions", *(part for part in solutions if part)),
     ]
+
+
+def keep_cells_whole(root):
+    """Break no cell of few lines between two pages, and print no code that the pages fold away."""
+    for cell in list(root.findall(nodes.container)):
+        if "tag_hide-input" in cell["classes"]:
+            for part in [part for part in cell if "cell_input" in part["classes"]]:
+                cell.remove(part)
+        if "cell" in cell["classes"]:
+            lines = sum(
+                block.astext().count("\n") + 3 for block in cell.findall(nodes.literal_block)
+            )
+            if 0 < lines <= SHORT:
+                cell.parent.insert(cell.parent.index(cell), raw(rf"\printkeep{{{lines}}}"))
 
 
 def point_to_solutions(file):

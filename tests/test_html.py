@@ -31,32 +31,6 @@ IN_STYLE = re.compile(r"@import\s*[\"']?([^\"';]+)|url\(\s*[\"']?([^\"')]+)")
 
 
 @pytest.fixture(scope="module")
-def html(tmp_path_factory):
-    """The folder of the pages, rendered from the stored notebooks with warnings as errors."""
-    out = tmp_path_factory.mktemp("out")
-    make_slides(out)
-    jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    source = ["build", "book", "--config", "_config.yml", "--path-output", out]
-    done = subprocess.run(
-        [jupyter_book, *source, "-q", "-W", "-n", "--keep-going"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        pytest.fail(f"the book does not build without a warning:\n{done.stdout}", pytrace=False)
-    return out / "_build" / "html"
-
-
-def make_slides(out):
-    """Make the decks where `make html` lays them."""
-    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "slides", "-c", "tools", "book"]
-    sphinx += [out / "_build" / "html" / "slides", "-d", out / "doctrees", "-q"]
-    subprocess.run(sphinx, cwd=ROOT, env=os.environ | {"BOOK_SOURCE": "."}, check=True)
-
-
-@pytest.fixture(scope="module")
 def pages(html):
     """A dict from each page's path to its parsed content."""
     return {

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from d2l_gru import commands, doctor, launch
+from d2l_gru import commands, doctor, export, launch
 
 
 def main(arguments=None):
@@ -13,6 +13,7 @@ def main(arguments=None):
     doctor.add_parser(subparsers)
     launch.add_parser(subparsers, commands.add_train_parser(subparsers))
     commands.add_sample_parser(subparsers)
+    export.add_parser(subparsers)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

@@ -1,0 +1,361 @@
+/**
+ * The widget "byhand": set the gates of one unit, in three exercises that check themselves.
+ *
+ * Needs gru.js; its style is scrubber.css.
+ */
+(function (root) {
+  "use strict";
+
+  const STEPS = 20;
+  const W_X = 2;
+  const SIGNS = { a: 1, b: -1, ".": 0 };
+  /** A seed whose letters begin with a, and have b at step 11 and a at step 12. */
+  const SEED = 1803;
+  /** How far a carried value may drift, and what counts as having taken a letter. */
+  const DRIFT = 0.05, TAKEN = 0.9;
+  /** What counts as no influence, and as some. */
+  const NONE = 0.001, SOME = 0.05;
+
+  let count = 0;
+
+  /** Give an element attributes and children. */
+  function dress(element, attributes, children) {
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children);
+    return element;
+  }
+
+  const make = (tag, attributes = {}, ...children) =>
+    dress(document.createElement(tag), attributes, children);
+
+  const draw = (tag, attributes = {}, ...children) =>
+    dress(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+
+  const number = (value, digits = 2) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1")
+    .replace("-", "−");
+
+  const filled = (value) => new Array(STEPS).fill(value);
+
+  /** The letters of the 20 steps, always the same. */
+  function lettersFrom(seed) {
+    const random = root.gru.randomFrom(seed);
+    return filled("").map(() => "ab."[Math.floor(3 * random())]);
+  }
+
+  /**
+   * Run the unit over the letters.
+   * @param {number[]} inputs  x of each step
+   * @param {{z: number[], r: number[]}} gates
+   * @param {number} w_h
+   * @returns {{n: number[], h: number[]}}  candidate and state after each step
+   */
+  function run(inputs, { z, r }, w_h) {
+    const n = [], h = [];
+    let state = 0;
+    inputs.forEach((x, t) => {
+      n[t] = Math.tanh(W_X * x + w_h * r[t] * state);
+      state = h[t] = z[t] * state + (1 - z[t]) * n[t];
+    });
+    return { n, h };
+  }
+
+  /** The inputs with the letter of one step turned round. */
+  const turned = (inputs, step) => inputs.map((x, t) => (t === step - 1 ? -x : x));
+
+  /** A band around a value to carry, or all that would do while the value itself is not reached. */
+  function around(value, [low, high]) {
+    if (value < low || value > high) return [low, high];
+    return [Math.max(value - DRIFT, -1), Math.min(value + DRIFT, 1)];
+  }
+
+  /** The bands [low, high] of task A: take the first letter, and carry it to the end. */
+  function carryBands(h) {
+    const take = [TAKEN, 1];
+    return [take, ...filled(around(h[0], take)).slice(1)];
+  }
+
+  /** The bands of task B: as A until step 10, then take the letter of step 11 and carry that. */
+  function letGoBands(h) {
+    const take = [-1, -TAKEN];
+    return [...carryBands(h).slice(0, 10), take, ...filled(around(h[10], take)).slice(11)];
+  }
+
+  /**
+   * Check the state against a band for each step.
+   * @param {number[]} h
+   * @param {number[][]} bands
+   * @returns {{solved: boolean, text: string}}
+   */
+  function checkBands(h, bands) {
+    const outside = h.map((value, t) => value < bands[t][0] || value > bands[t][1]);
+    const first = outside.indexOf(true), wrong = outside.filter(Boolean).length;
+    if (first < 0) {
+      const text = `Solved: h is in the target after all ${STEPS} steps; it is ` +
+        `${number(h[0])} after step 1 and ${number(h[STEPS - 1])} after step ${STEPS}.`;
+      return { solved: true, text };
+    }
+    const [low, high] = bands[first].map((value) => number(value, 3));
+    const text = `Not yet: after step ${first + 1} h is ${number(h[first], 3)}, and the target is ` +
+      `${low} to ${high}. ${STEPS - wrong} of ${STEPS} steps are in the target.`;
+    return { solved: false, text };
+  }
+
+  /**
+   * Check how much the first letter and the letter of step 12 change the last state.
+   * @param {number} first
+   * @param {number} later
+   * @returns {{solved: boolean, text: string}}
+   */
+  function checkInfluence(first, later) {
+    const gone = first < NONE, kept = later > SOME, solved = gone && kept;
+    const text = `${solved ? "Solved" : "Not yet"}: turning the first letter round ` +
+      `${gone ? "changes" : "still changes"} h after step ${STEPS} by ${number(first, 3)}, ` +
+      `and turning the letter of step 12 round changes it by ${number(later, 3)}` +
+      `${kept ? "." : ", which is too little."}`;
+    return { solved, text };
+  }
+
+  /**
+   * The exercises. `judge` gets the states for the letters as they are, with the first one turned
+   * round, and with that of step 12 turned round.
+   */
+  const TASKS = [
+    {
+      name: "A: Carry",
+      goal: "Take the first letter, so that h is above 0.9 after step 1, and carry it across the " +
+        "other letters: h must stay within 0.05 of that value until step 20. " +
+        "The band in the chart is the target.",
+      w_h: 1.5, start: { z: 0.5, r: 1 }, bands: carryBands,
+      judge: (h) => checkBands(h, carryBands(h)),
+    },
+    {
+      name: "B: Carry, then let go",
+      goal: "Carry the first letter until step 10. At step 11 take the new letter, so that h is " +
+        "below −0.9, and carry that one, within 0.05, until step 20. " +
+        "The band in the chart is the target.",
+      w_h: 1.5, start: { z: 0.5, r: 1 }, bands: letGoBands,
+      judge: (h) => checkBands(h, letGoBands(h)),
+    },
+    {
+      name: "C: Forget with the other gate",
+      goal: "z is locked at 0 in all steps, so only r is yours. The first letter must change h " +
+        "after step 20 by less than 0.001, and the letter of step 12 must change it by more than " +
+        "0.05. Dashed: h with the first letter turned round. Dotted: h with the letter of " +
+        "step 12 turned round. They are compared at step 20.",
+      w_h: 2.5, start: { z: 0, r: 1 }, locked: "z", compared: true,
+      judge: (h, first, later) => {
+        const change = (other) => Math.abs(h[STEPS - 1] - other[STEPS - 1]);
+        return checkInfluence(change(first), change(later));
+      },
+    },
+  ];
+
+  const path = (h) => `M${h.map((value, t) => `${t + 0.5} ${-value}`).join("L")}`;
+
+  const box = ([low, high], t) => `M${t} ${-low}H${t + 1}V${-high}H${t}Z`;
+
+  /** What the chart shows, in words. */
+  function chartSummary(h, text) {
+    const lowest = Math.min(...h), highest = Math.max(...h);
+    return `State h over ${STEPS} steps: ${number(h[0])} after step 1, ` +
+      `${number(h[STEPS - 1])} after step ${STEPS}, ` +
+      `lowest ${number(lowest)} at step ${h.indexOf(lowest) + 1}, ` +
+      `highest ${number(highest)} at step ${h.indexOf(highest) + 1}. ${text}`;
+  }
+
+  /**
+   * The chart of h; one unit across is one step, and dots are lines of no length.
+   * @returns {{svg: SVGElement, show: (task: object, states: number[][], text: string) => void,
+   *   point: (step: number) => void}}
+   */
+  function chart() {
+    const part = (name) => draw("path", { class: `gw-hand-${name}` });
+    const target = part("target"), axis = part("axis"), guide = part("guide");
+    const first = part("first"), later = part("later"), line = part("line"), dots = part("dots");
+    const svg = draw(
+      "svg", { role: "img", class: "gw-hand-chart", preserveAspectRatio: "none" },
+      target, axis, guide, first, later, line, dots,
+    );
+    svg.setAttribute("viewBox", `0 -1.08 ${STEPS} 2.16`);
+    axis.setAttribute("d", [-1, 0, 1].map((y) => `M0 ${y}H${STEPS}`).join(""));
+    const show = (task, [h, turnedFirst, turnedLater], text) => {
+      const bands = task.bands ? task.bands(h).map(box) : [box([-1.08, 1.08], STEPS - 1)];
+      target.setAttribute("d", bands.join(""));
+      line.setAttribute("d", path(h));
+      dots.setAttribute("d", h.map((value, t) => `M${t + 0.5} ${-value}h0`).join(""));
+      first.setAttribute("d", task.compared ? path(turnedFirst) : "");
+      later.setAttribute("d", task.compared ? path(turnedLater) : "");
+      svg.setAttribute("aria-label", chartSummary(h, text));
+    };
+    const point = (step) => guide.setAttribute("d", `M${step - 0.5} -1.08V1.08`);
+    return { svg, show, point };
+  }
+
+  /**
+   * The sliders of one gate, each within its label.
+   * @param {string} gate
+   * @param {(step: number, value?: number) => void} heed  called with the step that is looked at,
+   *   and with its value where that was changed
+   * @returns {{labels: HTMLElement[], set: (values: number[], locked: boolean) => void}}
+   */
+  function sliders(gate, heed) {
+    const inputs = filled().map(() =>
+      make("input", { type: "range", min: 0, max: 1, step: 0.05 }));
+    const fill = (input) => input.style.setProperty("--gw-fill", `${100 * Number(input.value)}%`);
+    const labels = inputs.map((input, t) => {
+      const name = make("span", { class: "gw-hand-hidden" }, `${gate} at step ${t + 1}`);
+      const label = make("label", { class: `gw-hand-bar gw-hand-bar-${gate}` }, name, input);
+      input.addEventListener("focus", () => heed(t + 1));
+      label.addEventListener("pointerenter", () => heed(t + 1));
+      input.addEventListener("input", () => {
+        fill(input);
+        heed(t + 1, Number(input.value));
+      });
+      return label;
+    });
+    const set = (values, locked) => inputs.forEach((input, t) => {
+      input.value = String(values[t]);
+      input.disabled = locked;
+      fill(input);
+    });
+    return { labels, set };
+  }
+
+  /** The left end of a row, which stays in sight. */
+  const rowName = (...texts) => make(
+    "div", { class: "gw-hand-row-name", "aria-hidden": "true" },
+    ...texts.map((text) => make("span", {}, text)),
+  );
+
+  /** The formulas of the unit; the number of w_h is put into `weight`. */
+  function formulas(weight) {
+    const sub = (name, index) => [make("i", {}, name), make("sub", {}, index)];
+    return make(
+      "p", { class: "gw-hand-formula" },
+      make("span", {}, ...sub("n", "t"), ` = tanh(${W_X} `, ...sub("x", "t"), " + ", weight, " ",
+        ...sub("r", "t"), " ", ...sub("h", "t−1"), ")"),
+      make("span", {}, ...sub("h", "t"), " = ", ...sub("z", "t"), " ", ...sub("h", "t−1"),
+        " + (1 − ", ...sub("z", "t"), ") ", ...sub("n", "t")),
+      make("span", {}, ...sub("h", "0"), " = 0"),
+      make("span", {}, make("i", {}, "x"), " is 1 for a, −1 for b, 0 for a dot"),
+    );
+  }
+
+  /** A row of buttons. */
+  const buttons = (label, names) => make(
+    "div", { class: "gw-hand-buttons", role: "group", "aria-label": label },
+    ...names.map((name) => make("button", { type: "button" }, name)),
+  );
+
+  /** A region that tells a screen reader what changed, once the changes pause. */
+  function announcer() {
+    const region = make("p", { class: "gw-hand-hidden", role: "status" });
+    let timer = 0, begun = false;
+    const say = (text) => {
+      clearTimeout(timer);
+      if (begun) timer = setTimeout(() => { region.textContent = text; }, 300);
+      begun = true; // what the widget shows at first is no change
+    };
+    return { region, say };
+  }
+
+  /** The chart and, below each of its steps, the letter, the sliders and the number. */
+  function board(svg, letters, bars) {
+    const cells = (texts, name) => texts.map((text) =>
+      make("div", { class: name, "aria-hidden": "true" }, text));
+    const grid = make(
+      "div", { class: "gw-hand-grid" },
+      rowName("1", "h", "−1"), svg,
+      rowName("letter"), ...cells(letters, "gw-hand-letter"),
+      rowName("1", "z", "0"), ...bars.z.labels,
+      rowName("1", "r", "0"), ...bars.r.labels,
+      rowName("step"), ...cells(letters.map((_, t) => String(t + 1)), "gw-hand-step"),
+    );
+    const label = `Chart and sliders of the ${STEPS} steps`;
+    return make(
+      "div", { class: "gw-hand-scroll", role: "region", tabindex: 0, "aria-label": label }, grid,
+    );
+  }
+
+  /**
+   * Fill a container with the widget.
+   * @param {HTMLElement} container
+   */
+  function byhand(container) {
+    const letters = lettersFrom(SEED), inputs = letters.map((letter) => SIGNS[letter]);
+    const names = letters.map((letter) => (letter === "." ? "dot" : letter));
+    const fresh = ({ start }) => ({ z: filled(start.z), r: filled(start.r) });
+    const settings = TASKS.map(fresh), id = `gw-hand-${++count}`;
+    let current = 0, pointed = 1;
+
+    const { svg, show, point } = chart(), { region, say } = announcer();
+    const tabs = buttons("Task", TASKS.map((task) => task.name));
+    const fast = buttons("All steps at once",
+      ["all z to 0", "all z to 1", "all r to 0", "all r to 1", "start again"]);
+    const goals = TASKS.map((task) => make("p", {}, task.goal)), weight = make("span");
+    const readout = make("p", { class: "gw-hand-readout" });
+    const verdict = make("p", { class: "gw-hand-verdict" });
+
+    /** Show what follows from the gates as they are set. */
+    const refresh = () => {
+      const task = TASKS[current], gates = settings[current], t = pointed - 1;
+      const { n, h } = run(inputs, gates, task.w_h);
+      const others = [1, 12].map((step) => run(turned(inputs, step), gates, task.w_h).h);
+      const { solved, text } = task.judge(h, ...others);
+      show(task, [h, ...others], text);
+      point(pointed);
+      readout.textContent = `Step ${pointed}, letter ${names[t]}: ` +
+        `z ${number(gates.z[t])}, r ${number(gates.r[t])}, ` +
+        `candidate n ${number(n[t])}, h ${number(h[t])}.`;
+      verdict.textContent = text;
+      verdict.dataset.solved = String(solved);
+      say(text);
+    };
+
+    const heed = (gate) => (step, value) => {
+      if (value === undefined && step === pointed) return;
+      if (value !== undefined) settings[current][gate][step - 1] = value;
+      pointed = step;
+      refresh();
+    };
+    const bars = { z: sliders("z", heed("z")), r: sliders("r", heed("r")) };
+
+    /** Set all controls to the gates of the task. */
+    const restore = () => {
+      const { locked, w_h } = TASKS[current];
+      for (const gate of ["z", "r"]) bars[gate].set(settings[current][gate], gate === locked);
+      for (const button of fast.children) {
+        button.disabled = button.textContent.startsWith(`all ${locked} `);
+      }
+      [...tabs.children].forEach((tab, i) => tab.setAttribute("aria-pressed", i === current));
+      goals.forEach((goal, i) => goal.classList.toggle("gw-hand-away", i !== current));
+      weight.textContent = String(w_h);
+      refresh();
+    };
+
+    [...tabs.children].forEach((tab, i) => tab.addEventListener("click", () => {
+      current = i;
+      restore();
+    }));
+    [...fast.children].forEach((button) => button.addEventListener("click", () => {
+      const [, gate, value] = button.textContent.match(/all (.) to (.)/) ?? [];
+      if (gate) settings[current][gate].fill(Number(value));
+      else settings[current] = fresh(TASKS[current]);
+      restore();
+    }));
+
+    container.replaceChildren(make(
+      "div", { class: "gw-hand", role: "group", "aria-labelledby": `${id}-title` },
+      make("p", { class: "gw-hand-title", id: `${id}-title` }, "Set the gates yourself"),
+      tabs,
+      make("div", { class: "gw-hand-goals" }, ...goals),
+      formulas(weight),
+      make("p", { class: "gw-hand-hidden" }, `The letters: ${names.join(", ")}.`),
+      board(svg, letters, bars),
+      readout, fast, verdict, region,
+    ));
+    restore();
+  }
+
+  (root.gruWidgets ??= {}).byhand = byhand;
+})(globalThis);

@@ -1,0 +1,173 @@
+"""The command ``export``: the weights of a concise model as a script for the pages of the book.
+
+A page that is opened as a file may load scripts, and nothing else.  So the weights are a script
+that sets an entry of ``gruModels``; each row of a matrix is kept as int8 with a scale of its own.
+"""
+
+import base64
+import json
+import sys
+from pathlib import Path
+
+import numpy
+
+NAMES = ("W_x", "W_h", "b_x", "b_h", "W_q", "b_q")
+_PREFIX = "(globalThis.gruModels ??= {})"
+
+
+def quantise(array):
+    """Round each row of a matrix to 255 steps of its largest magnitude.
+
+    Args:
+        array: float32 (rows, columns), or (rows,), which is kept as one row.
+
+    Returns:
+        (int8 array of shape (rows, columns), float32 scales (rows,)): their product is the array,
+        within half a scale.
+    """
+    rows = numpy.atleast_2d(numpy.asarray(array, dtype="float32"))
+    scales = numpy.abs(rows).max(axis=1) / 127
+    scales[scales == 0] = 1
+    return numpy.rint(rows / scales[:, None]).astype("int8"), scales.astype("float32")
+
+
+def pack(params):
+    """Return parameters as text: for each array its scales and then its int8 values, in base64.
+
+    Args:
+        params: dict with the keys of NAMES, as from `weights`.
+    """
+    parts = []
+    for name in NAMES:
+        values, scales = quantise(params[name])
+        parts += [scales.astype("<f4").tobytes(), values.tobytes()]
+    return base64.b64encode(b"".join(parts)).decode()
+
+
+def shapes(num_hiddens, vocab_size):
+    """Return the shape of each array of NAMES; gates are stacked r, z, n, as MXNet does."""
+    gates = 3 * num_hiddens
+    return dict(
+        zip(
+            NAMES,
+            [(gates, vocab_size), (gates, num_hiddens), (gates,), (gates,),
+             (vocab_size, num_hiddens), (vocab_size,)],
+            strict=True,
+        )
+    )  # fmt: skip
+
+
+def unpack(text, num_hiddens, vocab_size):
+    """Undo `pack`, but for the rounding: return a dict of float32 arrays.
+
+    Raises:
+        ValueError: the text has another length than these sizes need.
+    """
+    data, found, at = base64.b64decode(text), {}, 0
+    sizes = shapes(num_hiddens, vocab_size)
+    rows_of = {name: shape if len(shape) == 2 else (1, *shape) for name, shape in sizes.items()}
+    needed = sum(4 * rows + rows * columns for rows, columns in rows_of.values())
+    if len(data) != needed:
+        raise ValueError(f"{num_hiddens} hidden units need {needed} bytes, not {len(data)}")
+    for name, (rows, columns) in rows_of.items():
+        scales = numpy.frombuffer(data, "<f4", rows, at)
+        values = numpy.frombuffer(data, "int8", rows * columns, at + 4 * rows)
+        found[name] = (values.reshape(rows, columns) * scales[:, None]).reshape(sizes[name])
+        at += 4 * rows + rows * columns
+    return found
+
+
+def weights(model):
+    """Return the arrays of a concise model of one layer, by the names of NAMES.
+
+    Raises:
+        ValueError: it is no `RNNModel` with one GRU layer.
+    """
+    arrays = [param.asnumpy() for param in model.parameters()]
+    if len(arrays) != len(NAMES) or type(getattr(model, "rnn", None)).__name__ != "GRU":
+        raise ValueError("only a concise model with one GRU layer can be exported")
+    return dict(zip(NAMES, arrays, strict=True))
+
+
+def write(path, name, snapshots, vocab, about):
+    """Write a script that sets ``gruModels[name]``.
+
+    Args:
+        path: where to; a file that is there is replaced.
+        name: of the model.
+        snapshots: list of dicts with ``params`` (as from `weights`) and what else to keep of the
+            moment, such as ``epoch`` and ``perplexity``.
+        vocab: `Vocab` of characters.
+        about: dict of what else to keep, such as corpus, date and device.
+    """
+    num_hiddens = len(snapshots[0]["params"]["W_h"]) // 3
+    entry = {
+        "name": name,
+        "tokens": vocab.idx_to_token,
+        "numHiddens": num_hiddens,
+        **about,
+        "snapshots": [{**snapshot, "params": pack(snapshot["params"])} for snapshot in snapshots],
+    }
+    text = f"{_PREFIX}[{json.dumps(name)}] = {json.dumps(entry, indent=0)};\n"
+    temporary = Path(path).with_name(f".{Path(path).name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def read(path):
+    """Return the entry that a script of `write` sets, its ``params`` unpacked.
+
+    Raises:
+        ValueError: the file is no such script.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    if not text.startswith(_PREFIX):
+        raise ValueError(f"{path} is no script of exported weights")
+    entry = json.loads(text.split(" = ", 1)[1].rstrip().removesuffix(";"))
+    for snapshot in entry["snapshots"]:
+        sizes = entry["numHiddens"], len(entry["tokens"])
+        snapshot["params"] = unpack(snapshot["params"], *sizes)
+    return entry
+
+
+def to_model(params, device):
+    """Return an `RNNModel` with these parameters, as from `unpack` or `weights`."""
+    from d2l_gru._mxnet import gluon, np
+    from d2l_gru.concise import RNNModel
+
+    vocab_size, num_hiddens = params["W_q"].shape
+    model = RNNModel(gluon.rnn.GRU(num_hiddens), vocab_size)
+    model.prepare(device)
+    model(np.zeros((1, 1), dtype="int32", ctx=device), model.begin_state(1, device))  # all shapes
+    for param, name in zip(model.parameters(), NAMES, strict=True):
+        param[:] = np.array(params[name], ctx=device)
+    return model
+
+
+def add_parser(subparsers):
+    """Add the command ``export``."""
+    parser = subparsers.add_parser("export", help="write a checkpoint's weights as a script")
+    parser.add_argument("checkpoint", help="a checkpoint of a concise model, or the folder of some")
+    parser.add_argument("script", metavar="FILE", help="where to, such as gru.js")
+    parser.set_defaults(run=_export)
+
+
+def _export(options):
+    from d2l_gru import checkpoint
+    from d2l_gru._mxnet import npx
+    from d2l_gru.run import load_model
+
+    path, script = Path(options.checkpoint), Path(options.script)
+    try:
+        arrays, meta = checkpoint.load(path) if path.is_file() else checkpoint.latest(path)[1:]
+        model, vocab = load_model(arrays, meta, npx.cpu())
+        history = meta["history"]["perplexity"]
+        moment = {"params": weights(model), "epoch": len(history)}
+        if history:
+            moment["perplexity"] = history[-1]
+        write(script, script.stem, [moment], vocab, {"corpusSha256": meta["corpus_sha256"]})
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{script}: {script.stat().st_size:,} bytes")
+    return 0

@@ -1,0 +1,129 @@
+"""Weights for the pages: rounded as promised, and back again."""
+
+import gzip
+import json
+
+import numpy
+import pytest
+from mxnet import cpu, np
+from mxnet.gluon import rnn
+from tools_of_the_build import ROOT
+
+import d2l_gru as d2l
+from d2l_gru import corpus, export
+from d2l_gru.__main__ import main
+
+
+@pytest.fixture
+def model():
+    d2l.set_seed(0)
+    made = d2l.RNNModel(rnn.GRU(8), 5)
+    made.prepare(cpu())
+    made(np.zeros((1, 1), dtype="int32"), made.begin_state(1, cpu()))
+    for param in made.parameters():
+        param[:] = np.random.normal(size=param.shape)
+    return made
+
+
+def test_rounding_is_within_half_a_step():
+    rng = numpy.random.default_rng(0)
+    array = rng.normal(size=(6, 9)).astype("float32") * [[1e-3], [1], [50], [0], [1], [1]]
+    values, scales = export.quantise(array)
+    assert values.dtype == "int8" and abs(values).max() == 127
+    error = abs(values * scales[:, None] - array)
+    assert (error <= scales[:, None] / 2 * (1 + 1e-5)).all() and (error[3] == 0).all()
+    row, scale = export.quantise(array[0])
+    assert row.shape == (1, 9) and scale.shape == (1,)
+
+
+def test_what_is_packed_comes_back_rounded(model):
+    params = export.weights(model)
+    assert list(params) == list(export.NAMES)
+    assert {name: array.shape for name, array in params.items()} == export.shapes(8, 5)
+    back = export.unpack(export.pack(params), 8, 5)
+    for name, array in params.items():
+        step = abs(array).max() / 127
+        numpy.testing.assert_allclose(back[name], array, atol=step * 0.51)
+        assert not numpy.array_equal(back[name], array)
+    again = export.unpack(export.pack(back), 8, 5)
+    for name in params:
+        numpy.testing.assert_allclose(again[name], back[name], rtol=1e-6)
+
+
+def test_the_model_made_of_them_is_the_model(model):
+    other = export.to_model(export.weights(model), cpu())
+    X = np.array([[1, 2, 3, 4]], dtype="int32")
+    ours, theirs = (m(X, m.begin_state(1, cpu()))[0] for m in (model, other))
+    assert float(np.abs(ours - theirs).max()) == 0
+
+
+def test_a_script_is_written_and_read(model, tmp_path):
+    vocab, path = d2l.Vocab(list("abcd")), tmp_path / "gru.js"
+    moment = {"params": export.weights(model), "epoch": 3}
+    export.write(path, "small", [moment, moment], vocab, {"date": "today"})
+    text = path.read_text()
+    assert text.startswith('(globalThis.gruModels ??= {})["small"] = {') and "</script" not in text
+    entry = export.read(path)
+    assert (entry["name"], entry["date"], entry["numHiddens"]) == ("small", "today", 8)
+    assert entry["tokens"] == vocab.idx_to_token
+    assert [snapshot["epoch"] for snapshot in entry["snapshots"]] == [3, 3]
+    assert (
+        export.pack(entry["snapshots"][0]["params"])
+        == json.loads(text.split(" = ", 1)[1].rstrip().rstrip(";"))["snapshots"][0]["params"]
+    )
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_is_named(model, tmp_path):
+    d2l.set_seed(0)
+    scratch = d2l.RNNModelScratch(5, 8, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru)
+    with pytest.raises(ValueError, match="only a concise model with one GRU layer"):
+        export.weights(scratch)
+    text = export.pack(export.weights(model))
+    for size in (7, 9):
+        with pytest.raises(ValueError, match=f"{size} hidden units need .* bytes, not"):
+            export.unpack(text, size, 5)
+    path = tmp_path / "other.js"
+    path.write_text("alert(1)")
+    with pytest.raises(ValueError, match=f"{path} is no script of exported weights"):
+        export.read(path)
+
+
+def test_a_checkpoint_becomes_a_script(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("the time machine went on and on " * 20)
+    train = ["train", "--corpus", "text", "--num-hiddens", "8", "--batch-size", "4"]
+    train += ["--num-steps", "9", "--num-epochs", "2", "--device", "cpu", "--checkpoints"]
+    assert main([*train, "run"]) == 0
+    capsys.readouterr()
+    assert main(["export", "run", "weights.js"]) == 0
+    size = (tmp_path / "weights.js").stat().st_size
+    assert capsys.readouterr().out == f"weights.js: {size:,} bytes\n"
+    (snapshot,) = export.read("weights.js")["snapshots"]
+    assert snapshot["epoch"] == 2 and 1 < snapshot["perplexity"] < 28
+    for name, said in [("nowhere", "no checkpoint in nowhere"), ("text", "text is not named")]:
+        assert main(["export", name, "a.js"]) == 2
+        assert said in capsys.readouterr().err
+    assert main([*train, "scratch", "--model", "scratch"]) == 0
+    assert main(["export", "scratch", "a.js"]) == 2
+    assert "only a concise model" in capsys.readouterr().err
+    assert not (tmp_path / "a.js").exists()
+
+
+def test_the_book_s_files_are_what_they_say(real_corpus):
+    ids, vocab = d2l.load_corpus_time_machine(10_000)
+    for name, count in (("gru-256", 1), ("gru-32", 30)):
+        entry = export.read(ROOT / "book" / "widgets" / f"{name}-weights.js")
+        assert entry["corpusSha256"] == corpus.find().sha256 and len(entry["snapshots"]) == count
+        assert entry["tokens"] == vocab.idx_to_token
+        model = export.to_model(entry["snapshots"][-1]["params"], cpu())
+        logits, _ = model(np.array([ids[:-1]], dtype="int32"), model.begin_state(1, cpu()))
+        p = numpy.exp(logits.asnumpy() - logits.asnumpy().max(axis=1, keepdims=True))
+        p = (p / p.sum(axis=1, keepdims=True))[range(9_999), ids[1:]]
+        assert numpy.exp(-numpy.log(p).mean()) == pytest.approx(entry["asShipped"], rel=0.01)
+        epochs = [snapshot["epoch"] for snapshot in entry["snapshots"]]
+        assert epochs == sorted(set(epochs)) and epochs[-1] == 500
+        for snapshot in entry["snapshots"]:
+            assert snapshot["perplexity"] == entry["perplexity"][snapshot["epoch"] - 1]
+    size = len(gzip.compress((ROOT / "book/widgets/gru-256-weights.js").read_bytes()))
+    assert size < 400_000

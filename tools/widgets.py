@@ -1,0 +1,81 @@
+"""A Sphinx extension: what a reader can try out in a page, and the still figure that stands for it.
+
+``{widget} strip`` with ``:still: fig-strip`` puts the figure of that name into a container, which a
+script fills with the widget once the reader comes near.  On paper and on slides the figure is all.
+"""
+
+import shutil
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+LOGGER = logging.getLogger(__name__)
+
+
+class widget(nodes.Element):
+    """A container; its one child is the still figure."""
+
+
+class WidgetDirective(SphinxDirective):
+    """``{widget} NAME``; its content says, where no script runs, what one could try with one."""
+
+    required_arguments = 1
+    option_spec = {  # noqa: RUF012
+        "still": directives.unchanged_required,
+        "models": directives.unchanged,
+        "label": directives.unchanged_required,
+    }
+    has_content = True
+
+    def run(self):
+        made = widget("", widget=self.arguments[0], **self.options)
+        self.set_source_info(made)
+        self.state.nested_parse(self.content, self.content_offset, made)
+        return [made]
+
+
+def arrange(app, doctree, docname):
+    """Move each still figure into its widget; where there are only still figures, drop widgets."""
+    for each in list(doctree.findall(widget)):
+        if app.builder.name != "html":
+            each.parent.remove(each)
+            continue
+        stills = [n for n in doctree.findall(nodes.figure) if each["still"] in n["ids"]]
+        if not stills:
+            LOGGER.warning("there is no figure %s for a widget", each["still"], location=each)
+            continue
+        stills[0].parent.remove(stills[0])
+        each.insert(0, stills[0])
+
+
+def copy_scripts(app):
+    """Lay the scripts beside the pages: those in _static would be loaded into every page."""
+    if app.builder.name == "html":
+        source = Path(app.srcdir) / "widgets"
+        shutil.copytree(source, Path(app.outdir) / "widgets", dirs_exist_ok=True)
+
+
+def visit_html(self, node):
+    name, models = escape(node["widget"]), escape(node.get("models", ""))
+    self.body.append(
+        f'<section class="gru-widget" data-widget="{name}" data-models="{models}" '
+        f'aria-label="{escape(node["label"])}">\n'
+    )
+
+
+def depart_html(self, node):
+    self.body.append("</section>\n")
+    if node is list(node.document.findall(widget))[-1]:
+        self.body.append('<script defer src="widgets/load.js"></script>\n')
+
+
+def setup(app):
+    app.add_node(widget, html=(visit_html, depart_html))
+    app.add_directive("widget", WidgetDirective)
+    app.connect("builder-inited", copy_scripts)
+    app.connect("doctree-resolved", arrange, priority=450)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,16 +1,15 @@
-"""A Sphinx extension: pages that need neither a network nor a server.
-
-What they need of MathJax is laid beside them, and the theme's hints to fetch fonts early are left
-out, since a browser refuses those for a page that is opened as a file.
-"""
+"""A Sphinx extension: lay what the pages need of MathJax beside them; no network is needed."""
 
 import importlib.util
-import re
 import shutil
 from pathlib import Path
 
-USED = ("tex-chtml.js", "input/tex/extensions/*.js", "output/chtml/fonts/woff-v2/*.woff")
-HINT = re.compile(r'\s*<link rel="preload" as="(?:font|script)"[^>]*>')
+USED = (
+    "tex-chtml.js",
+    "ui/lazy.js",
+    "input/tex/extensions/*.js",
+    "output/chtml/fonts/woff-v2/*.woff",
+)
 UNUSED = ("all-packages.js",)
 
 
@@ -27,17 +26,6 @@ def copy_mathjax(app):
             shutil.copy(path, copy)
 
 
-def drop_hints(app, exception):
-    if exception or app.builder.name != "html":
-        return
-    for path in Path(app.outdir).glob("*.html"):
-        text = path.read_text(encoding="utf-8")
-        without = HINT.sub("", text)
-        if without != text:
-            path.write_text(without, encoding="utf-8")
-
-
 def setup(app):
     app.connect("builder-inited", copy_mathjax)
-    app.connect("build-finished", drop_hints)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -49,6 +49,7 @@ class Decks(RevealjsHTMLBuilder):
 
     def init(self):
         self.config.html_theme_options.pop("launch_buttons", None)  # the pages have them
+        self.config.mathjax3_config.pop("loader", None)  # a slide that is not shown is never near
         super().init()
 
     def get_outdated_docs(self):

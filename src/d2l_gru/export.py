@@ -22,8 +22,8 @@ def quantise(array):
         array: float32 (rows, columns), or (rows,), which is kept as one row.
 
     Returns:
-        (int8 array of shape (rows, columns), float32 scales (rows,)): their product is the array,
-        within half a scale.
+        An int8 array (rows, columns) and float32 scales (rows,), whose product is the array within
+        half a scale.
     """
     rows = numpy.atleast_2d(numpy.asarray(array, dtype="float32"))
     scales = numpy.abs(rows).max(axis=1) / 127

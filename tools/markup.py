@@ -1,4 +1,4 @@
-"""A Sphinx extension: mend what is wrong in the markup of the theme's pages, and what makes it slow.
+"""A Sphinx extension: mend what is wrong in the markup of the pages, and what makes them slow.
 
 Without these, axe finds faults in each page, a page opened as a file reports errors, and a page is
 not drawn before a megabyte of scripts is there.

@@ -131,6 +131,7 @@
      * @returns {Step[]}  one for each character
      */
     read(text, reset = "after") {
+      /** @type {Float64Array} */
       let state = this.begin();
       return Array.from(text, (character) => {
         const step = this.step(character, state, reset);

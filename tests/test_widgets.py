@@ -314,12 +314,37 @@ def test_axe_finds_no_fault(visit, server, name, scheme):
     went = visit(name, base=server, color_scheme=scheme)
     if name == "gates":
         went.all()
-    went.page.wait_for_function("!document.querySelector('.math') || MathJax.startup.promise")
+    went.page.keyboard.press("Shift")  # a move of the reader brings the formulas
+    went.page.wait_for_function(
+        "!document.querySelector('.math') || window.MathJax?.startup?.promise"
+    )
+    went.page.evaluate("window.MathJax?.startup?.promise")
     went.page.wait_for_timeout(300)
     assert went.wrong == []
     found = Axe().run(went.page).response["violations"]
     told = [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in found]
     assert told == []
+
+
+@needs_browser
+@pytest.mark.parametrize("way", ["near", "move", "wait"])
+def test_formulas_come_when_they_are_needed(visit, way):
+    went = visit("gru-scratch", viewport={"width": 400, "height": 300})
+    drawn = "document.querySelector('mjx-container')"
+    went.page.wait_for_timeout(300)
+    assert not went.page.evaluate(drawn)
+    if way == "near":
+        went.page.evaluate("document.querySelector('.math').scrollIntoView()")
+    elif way == "move":
+        went.page.keyboard.press("Shift")
+    else:
+        went.page.wait_for_function("window.MathJax?.startup?.promise", timeout=15_000)
+        went.page.evaluate("document.querySelector('.math').scrollIntoView()")
+    if way == "move":
+        went.page.wait_for_function("window.MathJax?.startup?.promise")
+    else:
+        went.page.wait_for_function(drawn)
+    assert went.wrong == []
 
 
 @needs_browser

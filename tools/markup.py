@@ -32,8 +32,30 @@ MENDED = [
 
 
 MATHJAX = re.compile(
-    r"\s*<script[^>]*>window\.MathJax = .*?</script>|\s*<script[^>]*mathjax/.*?</script>"
+    r"(?s)\s*<script[^>]*>window\.MathJax = .*?</script>|\s*<script[^>]*mathjax/.*?</script>"
 )
+# MathJax is a megabyte: it comes with the first formula that is near, with the reader's first move,
+# or, so that a page can be printed unread, after a while.
+LATER = """
+    <script>
+      (() => {
+        let script;
+        const load = () => {
+          script ??= document.head.appendChild(document.createElement("script"));
+          script.src ||= "ADDRESS";
+        };
+        addEventListener("DOMContentLoaded", () => {
+          const near = new IntersectionObserver((seen) => {
+            if (seen.some((formula) => formula.isIntersecting)) load();
+          }, { rootMargin: "200px" });
+          document.querySelectorAll(".math").forEach((formula) => near.observe(formula));
+        });
+        for (const move of ["scroll", "pointermove", "keydown", "touchstart"]) {
+          addEventListener(move, load, { once: true, passive: true });
+        }
+        addEventListener("load", () => setTimeout(load, 6000));
+      })();
+    </script>"""
 
 
 def describe(app, pagename, templatename, context, doctree):
@@ -53,6 +75,11 @@ def mend(app, exception):
             mended = re.sub(pattern, replacement, mended)
         if 'class="math' not in mended:
             mended = MATHJAX.sub("", mended)
+        mended = re.sub(
+            r'\s*<script[^>]* src="([^"]*mathjax/[^"]*)"></script>',
+            lambda match: LATER.replace("ADDRESS", match[1]),
+            mended,
+        )
         if mended != text:
             path.write_text(mended, encoding="utf-8")
 

@@ -25,6 +25,7 @@ ELEMENTS = {
     "extraclassoptions": "openany,twoside",
     "babel": r"\usepackage{polyglossia}" "\n" r"\setmainlanguage{english}",
     "fncychap": "",
+    "figure_align": "H",  # where the cell stands that drew it
     "fvset": "",
     "fontpkg": r"""
 \usepackage{unicode-math}

@@ -196,3 +196,15 @@ def test_rare_characters_and_another_paper(tmp_path, monkeypatch):
     pdf = pypdf.PdfReader(out / "book.pdf")
     assert [float(side) for side in pdf.pages[0].mediabox[2:]] == [8.5 * INCH, 11 * INCH]
     assert any("α → ℝ ≤ ∑ Ω ⊙ ½ …" in page.extract_text() for page in pdf.pages)
+
+
+def test_unknown_paper_is_named(tmp_path):
+    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "latex", "-c", "tools", "book"]
+    done = subprocess.run(
+        [*sphinx, tmp_path / "out", "-q"],
+        cwd=ROOT,
+        env=os.environ | {"PAPER": "a5", "BOOK_SOURCE": "."},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode and "PAPER must be a4 or letter, not 'a5'" in done.stderr

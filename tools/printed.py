@@ -9,6 +9,7 @@ import os
 from docutils import nodes
 from edition import describe
 from sphinx.addnodes import start_of_file
+from sphinx.errors import ConfigError
 from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
 
 APPENDICES = ("notation", "api", "references")
@@ -51,8 +52,11 @@ def configure(app, config):
     """Set what _config.yml cannot say, since it depends on the run and the paper."""
     said = describe(app.srcdir)
     title = rf"\printtitle{{{SUBTITLE}}}{{{said}}}{{{said}.\par {LICENCE}}}"
-    paper = {"papersize": f"{os.environ.get('PAPER') or 'a4'}paper"}
-    config.latex_elements = {**ELEMENTS, **paper, "maketitle": title, **config.latex_elements}
+    paper = os.environ.get("PAPER") or "a4"
+    if paper not in ("a4", "letter"):
+        raise ConfigError(f"PAPER must be a4 or letter, not {paper!r}")
+    ours = {**ELEMENTS, "papersize": f"{paper}paper", "maketitle": title}
+    config.latex_elements = {**ours, **config.latex_elements}
 
 
 def raw(text):

@@ -19,7 +19,9 @@ BIN := .venv/bin
 SOURCE = $(if $(wildcard _build/sample/_config.yml),_build/sample,.)
 DONE = _build/html/.done$(if $(STRICT),-strict)$(subst /,-,$(SOURCE))
 SOURCES = _config.yml $(wildcard tools/*.py) requirements/cpu.txt \
-	$(wildcard $(SOURCE)/_config.yml $(SOURCE)/book/* $(SOURCE)/book/assets/* src/d2l_gru/*.py)
+	$(wildcard $(SOURCE)/_config.yml $(addprefix $(SOURCE)/book/,* assets/* widgets/*) src/d2l_gru/*.py)
+SLIDES = _build/slides/.done$(subst /,-,$(SOURCE))
+PRINT = _build/.print-$(PAPER)$(subst /,-,$(SOURCE))
 SPHINX = BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
 
 help: ## list the commands
@@ -28,15 +30,14 @@ help: ## list the commands
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
-	@python3 tools/debian.py tex || touch _build/.no-tex
-	@test -e _build/.no-tex || $(MAKE) -s _build/book.pdf
+	@if $(BIN)/python tools/debian.py tex; then $(MAKE) -s _build/book.pdf; fi
 	@$(MAKE) -s html
-	@if test -e _build/.no-tex; then rm _build/.no-tex; \
-		echo "The PDF was left out. $$(python3 tools/debian.py --say tex)"; fi
+	@said=$$($(BIN)/python tools/debian.py --say tex); \
+		test -z "$$said" || echo "The PDF was left out. $$said"
 
 test: setup ## run the unit tests, and every chapter against its stored outputs
 	@$(BIN)/python -m d2l_gru.corpus
-	@python3 tools/debian.py tex browser || echo 'Tests that need it are skipped.'
+	@$(BIN)/python tools/debian.py tex browser || echo 'Tests that need it are skipped.'
 	$(BIN)/pytest --nbval $(ARGS)
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
@@ -46,7 +47,7 @@ html: setup ## render the stored notebooks as pages and slides, without running 
 	@$(MAKE) -s $(DONE)
 	@echo 'The book: _build/html/index.html'
 
-$(DONE): $(SOURCES) _build/slides/.done $(wildcard _build/book.pdf)
+$(DONE): $(SOURCES) $(SLIDES) $(wildcard _build/book.pdf)
 	@rm -f _build/html/.done*
 	@mkdir -p _build/html && rm -rf _build/html/slides && cp -r _build/slides _build/html/slides
 	@$(BIN)/jupyter-book build $(SOURCE)/book --config $(SOURCE)/_config.yml \
@@ -54,25 +55,26 @@ $(DONE): $(SOURCES) _build/slides/.done $(wildcard _build/book.pdf)
 	@touch $@
 
 pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
-	@python3 tools/debian.py tex
+	@$(BIN)/python tools/debian.py tex
 	@$(MAKE) -s _build/book.pdf
 	@echo 'The PDF: _build/book.pdf'
 
-_build/book.pdf: $(SOURCES) _build/.paper-$(PAPER)
+_build/book.pdf: $(SOURCES) $(PRINT)
 	@rm -rf _build/latex
 	@PAPER=$(PAPER) $(SPHINX) -b latex _build/latex -d _build/doctrees-latex
 	@cd _build/latex && latexmk -xelatex -halt-on-error -interaction=nonstopmode -silent book.tex \
 		>latexmk.log 2>&1 || { grep -A9 '^!' book.log; echo 'See _build/latex/book.log'; exit 1; }
 	@mv _build/latex/book.pdf $@
 
-_build/.paper-%:
-	@mkdir -p _build && rm -f _build/.paper-* && touch $@
+# Another paper, or another text, is another PDF.
+$(PRINT):
+	@mkdir -p _build && rm -f _build/.print-* && touch $@
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
-	@$(MAKE) -s _build/slides/.done
+	@$(MAKE) -s $(SLIDES)
 	@echo 'The slides:' _build/slides/*.html
 
-_build/slides/.done: $(SOURCES)
+$(SLIDES): $(SOURCES)
 	@rm -rf _build/slides
 	@$(SPHINX) -b slides _build/slides -d _build/doctrees-slides
 	@touch $@

@@ -1,8 +1,12 @@
 """What the unit tests share."""
 
+import functools
+import http.server
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -51,3 +55,59 @@ def _make_slides(out):
     sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "slides", "-c", "tools", "book"]
     sphinx += [out / "_build" / "html" / "slides", "-d", out / "doctrees", "-q"]
     subprocess.run(sphinx, cwd=ROOT, env=os.environ | {"BOOK_SOURCE": "."}, check=True)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium; without one, the tests that need it are skipped."""
+    if not (chromium := shutil.which("chromium")):
+        pytest.skip("needs a browser: python3 tools/debian.py browser")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def server(html):
+    """Serve the pages; yield their address."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=html)
+    handler.func.log_message = lambda *_: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
+
+
+class Visit:
+    """A page in a browser, with all that went wrong in it and all that it asked for."""
+
+    def __init__(self, browser, address, **options):
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1200, "height": 900}, **options}
+        )
+        self.page, self.wrong, self.asked = self.context.new_page(), [], []
+        self.page.on("console", self.note)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(address)
+
+    def note(self, message):
+        if message.type in ("error", "warning"):
+            self.wrong.append(message.text)
+
+
+@pytest.fixture
+def visit(browser, html):
+    """Return a function that opens a page of the book by its name, as a file unless told a base."""
+    made = []
+
+    def go(name, base=None, **options):
+        made.append(Visit(browser, f"{base or html.as_uri()}/{name}.html", **options))
+        return made[-1]
+
+    yield go
+    for each in made:
+        each.context.close()

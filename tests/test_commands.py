@@ -112,6 +112,7 @@ def test_ctrl_c_before_the_first_update_says_that_nothing_was_kept(folder, capsy
         (["--batch-size", "900"], "shorter than one minibatch"),
         (["--device", "gpu:7"], "device is 'gpu:7'"),
         (["--device", "tpu"], "'cpu', 'gpu'"),
+        (["--device", "cpu,"], "'cpu', 'gpu' or one like 'gpu:1', not ''"),
         (["--device", "cpu,cpu"], "each replica needs a device of its own"),
         (["--device", "cpu,cpu:1,cpu:2"], "4 rows cannot be dealt out evenly to 1 workers with 3"),
         (["--resume"], "--resume needs --checkpoints"),

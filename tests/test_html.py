@@ -141,10 +141,9 @@ def test_pictures_have_alternative_text(pages):
 
 def test_mathjax_lies_beside_the_pages(html, pages):
     for path, page in pages.items():
-        scripts = " ".join(script.get_text() for script in page.find_all("script"))
-        named = re.findall(r'"([^"]*tex-chtml\.js[^"]*)"', scripts)
-        assert len(named) == bool(page.find(class_="math")), path.name
-        for address in named:  # which a script loads once a formula is near
+        scripts = [address for address in loaded(page) if "tex-chtml.js" in address]
+        assert len(scripts) == bool(page.find(class_="math")), path.name
+        for address in scripts:
             assert is_local(address)
             assert target(path, address)[0] == html / "mathjax" / "tex-chtml.js"
     fonts = html / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2"

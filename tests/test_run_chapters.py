@@ -267,6 +267,20 @@ def test_the_sample_text_leaves_the_book_alone(project):
     assert not staged.exists()
 
 
+def test_speeds_of_another_text_are_not_kept(project):
+    """With one text a run that only confirms is kept; with another, all is that run's own."""
+    project.write(cell(COUNT), cell("import time\nprint(f'{time.time_ns()} tokens/s')"))
+    project.run()
+    speed = project.cells()[1].outputs
+    project.run("--force")
+    assert project.cells()[1].outputs == speed
+    (project.root / "_config.yml").write_bytes((ROOT / "_config.yml").read_bytes())
+    project.text = project.text._replace(name="sample", sha256="1" * 64)
+    project.run()
+    staged = nbformat.read(project.root / "_build" / "sample" / "book" / "one.ipynb", as_version=4)
+    assert [c for c in staged.cells if c.cell_type == "code"][1].outputs != speed
+
+
 def test_a_notebook_that_lost_its_outputs_or_its_shape_is_stale(project):
     project.write(cell(COUNT), cell("print('kept')"))
     assert project.run() == 0

@@ -1,12 +1,10 @@
 """The slides: one deck a chapter, whole, in need of no other host, and nothing off a slide."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -17,16 +15,13 @@ from test_html import LOADED, OTHER_HOST
 from tools_of_the_build import ROOT, load
 
 SLIDE = re.compile(r"^`{3,}\{slide\} (.*)$", re.M)
-CHROMIUM = shutil.which("chromium")
-needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
 WIDTH, HEIGHT = 1280, 720
 
-# Goes through all slides once formulas are drawn, and leaves what it measured in the page.
+# Goes through all slides once formulas are drawn, and measures each.
 MEASURE = """
-<script>
-addEventListener("load", async () => {
+async () => {
   await MathJax.startup.promise;
-  const measured = Reveal.getSlides().map((slide) => {
+  return Reveal.getSlides().map((slide) => {
     const { h, v } = Reveal.getIndices(slide);
     Reveal.slide(h, v);
     const box = slide.getBoundingClientRect(), scale = Reveal.getScale();
@@ -42,12 +37,7 @@ addEventListener("load", async () => {
     return { title: slide.querySelector("h1, h2").innerText, right, bottom, images,
              raw: slide.innerText.match(/\\\\[(\\[]|\\{[a-z:]+\\}/)?.[0] ?? "" };
   });
-  const result = document.createElement("pre");
-  result.id = "measured";
-  result.textContent = JSON.stringify(measured);
-  document.body.replaceChildren(result);
-});
-</script>
+}
 """
 
 
@@ -85,27 +75,17 @@ def parsed(decks):
     }
 
 
-def browse(address, *options):
-    """Open an address in Chromium without a window; return what it prints."""
-    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    quiet += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        done = subprocess.run(
-            [CHROMIUM, *quiet, f"--user-data-dir={profile}", *options, address],
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-    return done.stdout
+@pytest.fixture
+def page(browser):
+    """An empty page of the size of a slide."""
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+    yield context.new_page()
+    context.close()
 
 
-def measure(page):
-    """Return what MEASURE finds on each slide of a deck."""
-    path = page.with_name(f"measured-{page.name}")
-    path.write_text(page.read_text().replace("</body>", f"{MEASURE}</body>"))
-    size = f"--window-size={WIDTH},{HEIGHT}"
-    dom = browse(path.as_uri(), "--dump-dom", size, "--virtual-time-budget=30000")
-    found = BeautifulSoup(dom, "html.parser").find(id="measured")
-    assert found, f"{page.name} was not measured"
-    return json.loads(found.get_text())
+def measure(page, path):
+    page.goto(path.as_uri())
+    return page.evaluate(MEASURE)
 
 
 def test_every_chapter_has_a_deck_and_no_other_page(decks):
@@ -153,47 +133,39 @@ def test_there_are_notes_for_the_speaker(parsed):
     assert len(notes) >= 4
 
 
-@needs_browser
 @each_deck
-def test_no_slide_overflows(decks, name):
-    measured = measure(decks / f"{name}.html")
+def test_no_slide_overflows(page, decks, name):
+    measured = measure(page, decks / f"{name}.html")
     assert [slide["title"] for slide in measured[1:]] and len(measured) == len(marked(name)) + 1
     for slide in measured:
         assert slide["bottom"] <= HEIGHT - 10 and slide["right"] <= WIDTH - 40, slide
         assert slide["images"] and not slide["raw"], slide
 
 
-@needs_browser
-def test_the_measure_sees_an_overflow(decks):
-    page = decks / "gru-scratch.html"
-    text = page.read_text()
-    tall = decks / "tall.html"
-    tall.write_text(text.replace("</h2>", '</h2><div style="height: 900px"></div>', 1))
-    assert sum(slide["bottom"] > HEIGHT for slide in measure(tall)) == 1
-    tall.write_text(text.replace("</h2>", "</h2><p style='width: 1400px'>x</p>{ref}`x`", 1))
-    assert sum(slide["right"] > WIDTH for slide in measure(tall)) == 1
-    assert [slide["raw"] for slide in measure(tall) if slide["raw"]] == ["{ref}"]
-    for path in decks.glob("*tall.html"):
-        path.unlink()
+def test_the_measure_sees_an_overflow(page, decks):
+    text = (decks / "gru-scratch.html").read_text()
+    bad = decks / "bad.html"
+    bad.write_text(text.replace("</h2>", '</h2><div style="height: 900px"></div>', 1))
+    assert sum(slide["bottom"] > HEIGHT for slide in measure(page, bad)) == 1
+    bad.write_text(text.replace("</h2>", "</h2><p style='width: 1400px'>x</p>{ref}`x`", 1))
+    measured = measure(page, bad)
+    bad.unlink()
+    assert sum(slide["right"] > WIDTH for slide in measured) == 1
+    assert [slide["raw"] for slide in measured if slide["raw"]] == ["{ref}"]
 
 
-@needs_browser
 @each_deck
-def test_a_deck_prints_one_page_a_slide(decks, tmp_path, name):
-    page = decks / f"printed-{name}.html"
-    # Without a window, Chromium draws no frames, which reveal.js waits for.
-    frames = "<script>requestAnimationFrame = (draw) => setTimeout(draw, 0)</script>"
-    page.write_text((decks / f"{name}.html").read_text().replace("<head>", f"<head>{frames}"))
-    pdf = tmp_path / "deck.pdf"
-    options = [f"--print-to-pdf={pdf}", "--no-pdf-header-footer", "--virtual-time-budget=30000"]
-    browse(page.as_uri() + "?print-pdf", *options)
-    page.unlink()
-    pages = [" ".join(page.extract_text().split()) for page in pypdf.PdfReader(pdf).pages]
+def test_a_deck_prints_one_page_a_slide(page, decks, tmp_path, name):
+    page.goto((decks / f"{name}.html").as_uri() + "?print-pdf")
+    page.locator(".pdf-page").last.wait_for()
+    page.evaluate("MathJax.startup.promise")
+    page.pdf(path=tmp_path / "deck.pdf", prefer_css_page_size=True)
+    pages = pypdf.PdfReader(tmp_path / "deck.pdf").pages
+    printed = [re.sub(r"\W", "", page.extract_text()) for page in pages]
     titles = [re.sub(r"\W", "", title) for title in marked(name)]
-    assert [
-        re.sub(r"\W", "", page).startswith(title)
-        for page, title in zip(pages[1:], titles, strict=True)
-    ] == [True] * len(titles)
+    assert len(printed) == len(titles) + 1
+    for text, title in zip(printed[1:], titles, strict=True):
+        assert text.startswith(title)
 
 
 def test_a_slide_that_shows_what_is_not_there_is_named(tmp_path):

@@ -1,35 +1,36 @@
 """What a reader can try out in the pages: in a real browser, as a file and over http."""
 
-import functools
-import http.server
-import shutil
 import subprocess
-import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy
 import playwright
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from mxnet import cpu, np
-from playwright.sync_api import sync_playwright
 from tools_of_the_build import ROOT
 
 from d2l_gru import export
 
-CHROMIUM = shutil.which("chromium")
 NODE = Path(playwright.__file__).parent / "driver" / "node"
-PAGES = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 WIDGETS = ("strip", "two", "scrubber", "byhand")
 # The network of the page, in a script that the page runs.
 NET = """
   const { tokens, numHiddens, snapshots } = gruModels["gru-256"];
   const net = new gru.GRU(gru.unpack(snapshots[0].params, numHiddens, tokens.length), tokens);
 """
-needs_browser = pytest.mark.skipif(
-    not CHROMIUM, reason="needs a browser: python3 tools/debian.py browser"
-)
+
+
+def fill(went, name):
+    """Scroll to a widget, wait until it is filled, and return it."""
+    found = went.page.locator(f".gru-widget[data-widget={name}]")
+    found.scroll_into_view_if_needed()
+    went.page.locator(f".gru-widget[data-widget={name}][data-ready]").wait_for()
+    return found
+
+
+def fill_all(went):
+    return [fill(went, name) for name in WIDGETS]
 
 
 def test_the_engine_in_node():
@@ -42,84 +43,21 @@ def test_the_engine_in_node():
     assert done.returncode == 0 and "# fail 0" in done.stdout, done.stdout
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def server(html):
-    """Serve the pages; yield their address."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=html)
-    handler.func.log_message = lambda *_: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
-        threading.Thread(target=served.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{served.server_port}"
-        served.shutdown()
-
-
-class Visit:
-    """A page in a browser, with all that went wrong in it and all that it asked for."""
-
-    def __init__(self, browser, address, **options):
-        self.context = browser.new_context(
-            **{"viewport": {"width": 1200, "height": 900}, **options}
-        )
-        self.page, self.wrong, self.asked = self.context.new_page(), [], []
-        self.page.on("console", self.note)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(address)
-
-    def note(self, message):
-        if message.type in ("error", "warning"):
-            self.wrong.append(message.text)
-
-    def widget(self, name):
-        """Scroll to a widget, wait until it is filled, and return it."""
-        found = self.page.locator(f".gru-widget[data-widget={name}]")
-        found.scroll_into_view_if_needed()
-        self.page.locator(f".gru-widget[data-widget={name}][data-ready]").wait_for()
-        return found
-
-    def all(self):
-        return [self.widget(name) for name in WIDGETS]
-
-
-@pytest.fixture
-def visit(browser, html):
-    """Return a function that opens a page of the book, as a file unless said otherwise."""
-    made = []
-
-    def go(name="gates", base=None, **options):
-        made.append(Visit(browser, f"{base or html.as_uri()}/{name}.html", **options))
-        return made[-1]
-
-    yield go
-    for each in made:
-        each.context.close()
-
-
-@needs_browser
 @pytest.mark.parametrize("scheme", ["file", "http"])
 def test_all_is_filled_without_an_error_and_from_here(visit, server, scheme):
-    went = visit(base=server if scheme == "http" else None)
-    widgets = went.all()
+    went = visit("gates", base=server if scheme == "http" else None)
+    widgets = fill_all(went)
     assert all(widget.locator("input, button").count() for widget in widgets)
     assert went.wrong == []
     assert {urlsplit(url).scheme for url in went.asked} <= {scheme, "data"}
     assert {urlsplit(url).netloc for url in went.asked} <= {urlsplit(server).netloc, ""}
 
 
-@needs_browser
 def test_nothing_is_loaded_before_it_is_needed(visit, html):
-    went = visit()
+    went = visit("gates")
     went.page.wait_for_timeout(500)
     assert not [url for url in went.asked if "weights" in url]
-    went.widget("scrubber")
+    fill(went, "scrubber")
     loaded = {Path(urlsplit(url).path).name for url in went.asked}
     assert "gru-32-weights.js" in loaded
     assert not [url for url in visit("gru-scratch").asked if "widgets/" in url]
@@ -138,7 +76,6 @@ def reference(text, tokens, params):
     return numpy.array(logits)
 
 
-@needs_browser
 @pytest.mark.parametrize("rounded", [True, False])
 def test_its_logits_are_mxnet_s(visit, rounded):
     """1,000 characters, with the weights of the page and with float32 ones."""
@@ -154,8 +91,8 @@ def test_its_logits_are_mxnet_s(visit, rounded):
     ids = [entry["tokens"].index(character) for character in text]
     model = export.to_model(params, cpu())
     theirs, _ = model(np.array([ids], dtype="int32"), model.begin_state(1, cpu()))
-    went = visit()
-    went.widget("strip")
+    went = visit("gates")
+    fill(went, "strip")
     given = None if rounded else {name: a.ravel().tolist() for name, a in params.items()}
     ours = went.page.evaluate(
         """([text, given]) => {
@@ -174,10 +111,9 @@ def test_its_logits_are_mxnet_s(visit, rounded):
     print(f"largest difference {gap.max():.1e}, median {numpy.median(gap):.1e}")
 
 
-@needs_browser
 def test_typing_changes_the_gates_and_writing_follows_the_seed(visit):
-    went = visit()
-    strip = went.widget("strip")
+    went = visit("gates")
+    strip = fill(went, "strip")
     field = strip.get_by_label("Text to read")
     field.fill("Hello, world")
     title = strip.locator(".gw-strip-unit .gw-strip-title")
@@ -204,10 +140,9 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(visit):
     assert went.wrong == []
 
 
-@needs_browser
 def test_the_two_orders_part_where_it_says(visit):
-    went = visit()
-    two = went.widget("two")
+    went = visit("gates")
+    two = fill(went, "two")
     ours = went.page.evaluate(
         """() => {
           NET
@@ -222,10 +157,9 @@ def test_the_two_orders_part_where_it_says(visit):
     assert label.get_attribute("aria-label") != before
 
 
-@needs_browser
 def test_dragging_the_epoch_moves_curve_text_and_gates(visit):
-    went = visit()
-    scrubber = went.widget("scrubber")
+    went = visit("gates")
+    scrubber = fill(went, "scrubber")
     handle = scrubber.get_by_role("slider", name="epoch")
     seen = set()
     for key in ("Home", "PageUp", "End"):
@@ -242,11 +176,10 @@ def test_dragging_the_epoch_moves_curve_text_and_gates(visit):
     scrubber.get_by_role("button", name="pause").click()
 
 
-@needs_browser
 def test_a_drag_keeps_sixty_frames_a_second(visit):
     """The work of one move, measured: 60 frames leave 16.7 ms for each."""
-    went = visit()
-    went.widget("scrubber")
+    went = visit("gates")
+    fill(went, "scrubber")
     times = went.page.evaluate(
         """() => {
           const range = document.querySelector(".gw-scrub input[type=range]"), times = [];
@@ -272,11 +205,10 @@ SOLUTIONS = {
 }
 
 
-@needs_browser
 @pytest.mark.parametrize("task", "ABC")
 def test_the_exercises_know_when_they_are_solved(visit, task):
-    went = visit()
-    byhand = went.widget("byhand")
+    went = visit("gates")
+    byhand = fill(went, "byhand")
     byhand.get_by_role("button", name=f"{task}:").click()
     verdict = byhand.locator(".gw-hand-verdict")
     assert verdict.get_attribute("data-solved") == "false"
@@ -294,7 +226,6 @@ def test_the_exercises_know_when_they_are_solved(visit, task):
     assert verdict.get_attribute("data-solved") == "false"
 
 
-@needs_browser
 @pytest.mark.parametrize("width", [1400, 768, 360])
 def test_nothing_shifts_and_nothing_is_too_wide(visit, width):
     went = visit("gates", viewport={"width": width, "height": 800})
@@ -302,52 +233,11 @@ def test_nothing_shifts_and_nothing_is_too_wide(visit, width):
     for name in WIDGETS:
         box = went.page.locator(f".gru-widget[data-widget={name}]").bounding_box()
         heights[name] = box["height"]
-    for name, widget in zip(WIDGETS, went.all(), strict=True):
+    for name, widget in zip(WIDGETS, fill_all(went), strict=True):
         assert abs(widget.bounding_box()["height"] - heights[name]) < 5, (name, heights[name])
     assert went.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@needs_browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_fault(visit, server, name, scheme):
-    went = visit(name, base=server, color_scheme=scheme)
-    if name == "gates":
-        went.all()
-    went.page.keyboard.press("Shift")  # a move of the reader brings the formulas
-    went.page.wait_for_function(
-        "!document.querySelector('.math') || window.MathJax?.startup?.promise"
-    )
-    went.page.evaluate("window.MathJax?.startup?.promise")
-    went.page.wait_for_timeout(300)
-    assert went.wrong == []
-    found = Axe().run(went.page).response["violations"]
-    told = [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in found]
-    assert told == []
-
-
-@needs_browser
-@pytest.mark.parametrize("way", ["near", "move", "wait"])
-def test_formulas_come_when_they_are_needed(visit, way):
-    went = visit("gru-scratch", viewport={"width": 400, "height": 300})
-    drawn = "document.querySelector('mjx-container')"
-    went.page.wait_for_timeout(300)
-    assert not went.page.evaluate(drawn)
-    if way == "near":
-        went.page.evaluate("document.querySelector('.math').scrollIntoView()")
-    elif way == "move":
-        went.page.keyboard.press("Shift")
-    else:
-        went.page.wait_for_function("window.MathJax?.startup?.promise", timeout=15_000)
-        went.page.evaluate("document.querySelector('.math').scrollIntoView()")
-    if way == "move":
-        went.page.wait_for_function("window.MathJax?.startup?.promise")
-    else:
-        went.page.wait_for_function(drawn)
-    assert went.wrong == []
-
-
-@needs_browser
 def test_without_scripts_there_is_a_figure_and_a_sentence(browser, html):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -359,7 +249,6 @@ def test_without_scripts_there_is_a_figure_and_a_sentence(browser, html):
     context.close()
 
 
-@needs_browser
 def test_a_failure_leaves_the_figure_and_says_why(browser, html):
     context = browser.new_context()
     context.route("**/gru-32-weights.js", lambda route: route.abort())
@@ -372,7 +261,6 @@ def test_a_failure_leaves_the_figure_and_says_why(browser, html):
     context.close()
 
 
-@needs_browser
 def test_who_wants_less_motion_gets_none(visit):
-    went = visit(reduced_motion="reduce")
-    assert not went.widget("scrubber").get_by_role("button", name="play").is_visible()
+    went = visit("gates", reduced_motion="reduce")
+    assert not fill(went, "scrubber").get_by_role("button", name="play").is_visible()

@@ -15,8 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PDF = ROOT / "_build" / "book.pdf"
 
 
-def edition(book):
-    """Return (version, date of the run) as the colophon in index.ipynb has printed them."""
+def describe(book):
+    """Return the words that all forms of the book carry, from what the colophon has printed.
+
+    They are its version, the date of its run and, if it is not that of the book, the text.
+    """
     notebook = nbformat.read(Path(book) / "index.ipynb", as_version=4)
     printed = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
@@ -25,12 +28,8 @@ def edition(book):
     date = re.search(r"^date: +(\d{4}-\d{2}-\d{2})$", printed, re.MULTILINE)
     if not (version and date):
         raise ValueError(f"{book}/index.ipynb has printed no version and date: run it")
-    return version[1], date[1]
-
-
-def describe(book):
-    """Return the words that all forms of the book carry."""
-    return "Version {}, run on {}".format(*edition(book))
+    text = ", with the sample story" if "corpus: the sample story" in printed else ""
+    return f"Version {version[1]}, run on {date[1]}{text}"
 
 
 def prepare(app, config):

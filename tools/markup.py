@@ -5,6 +5,7 @@ not drawn before a megabyte of scripts is there.
 """
 
 import re
+import textwrap
 from html import escape
 from pathlib import Path
 
@@ -31,39 +32,13 @@ MENDED = [
 ]
 
 
-MATHJAX = re.compile(
-    r"(?s)\s*<script[^>]*>window\.MathJax = .*?</script>|\s*<script[^>]*mathjax/.*?</script>"
-)
-# MathJax is a megabyte: it comes with the first formula that is near, with the reader's first move,
-# or, so that a page can be printed unread, after a while.
-LATER = """
-    <script>
-      (() => {
-        let script;
-        const load = () => {
-          script ??= document.head.appendChild(document.createElement("script"));
-          script.src ||= "ADDRESS";
-        };
-        addEventListener("DOMContentLoaded", () => {
-          const near = new IntersectionObserver((seen) => {
-            if (seen.some((formula) => formula.isIntersecting)) load();
-          }, { rootMargin: "200px" });
-          document.querySelectorAll(".math").forEach((formula) => near.observe(formula));
-        });
-        for (const move of ["scroll", "pointermove", "keydown", "touchstart"]) {
-          addEventListener(move, load, { once: true, passive: true });
-        }
-        addEventListener("load", () => setTimeout(load, 6000));
-      })();
-    </script>"""
-
-
 def describe(app, pagename, templatename, context, doctree):
     """Give a page its first sentences as a description, for search engines."""
     if doctree is not None and app.builder.name == "html":
         said = [" ".join(node.astext().split()) for node in doctree.findall(nodes.paragraph)]
         words = next((text for text in said if len(text) > 60), app.config.html_title)
-        context["metatags"] += f'<meta name="description" content="{escape(words[:200])}">'
+        words = escape(textwrap.shorten(words, 200, placeholder=" …"))
+        context["metatags"] += f'<meta name="description" content="{words}">'
 
 
 def mend(app, exception):
@@ -73,13 +48,6 @@ def mend(app, exception):
         text = mended = path.read_text(encoding="utf-8")
         for pattern, replacement in MENDED:
             mended = re.sub(pattern, replacement, mended)
-        if 'class="math' not in mended:
-            mended = MATHJAX.sub("", mended)
-        mended = re.sub(
-            r'\s*<script[^>]* src="([^"]*mathjax/[^"]*)"></script>',
-            lambda match: LATER.replace("ADDRESS", match[1]),
-            mended,
-        )
         if mended != text:
             path.write_text(mended, encoding="utf-8")
 

@@ -43,7 +43,7 @@ def adopt(notebook, old):
         cell.outputs, cell.execution_count = before.outputs, before.execution_count
 
 
-def settle(notebook, old, root):
+def settle(notebook, old, root, same_text=True):
     """Make the outputs of a run the same as those of any other run of the same code.
 
     Stored outputs that the run only confirms are kept, and those that it could not make.
@@ -52,6 +52,8 @@ def settle(notebook, old, root):
         notebook: the one that ran.
         old: the one stored, or None.
         root: the folder that holds tests/sanitize.cfg; no output may name it.
+        same_text: whether both ran with one corpus; else the old outputs are another run's, and
+            none of its speeds and dates are kept.
 
     Returns:
         The numbers of the code cells that need a GPU and have never had one.
@@ -76,7 +78,8 @@ def settle(notebook, old, root):
             cell.execution_count = number
         for output in (output for output in cell.outputs if output.output_type == "error"):
             output.traceback = [line.replace(f"{root}/", "") for line in output.traceback]
-        if before and _sanitised(before.outputs, rules) == _sanitised(cell.outputs, rules):
+        confirmed = before and same_text
+        if confirmed and _sanitised(before.outputs, rules) == _sanitised(cell.outputs, rules):
             cell.outputs = before.outputs
         for output in (output for output in cell.outputs if "execution_count" in output):
             output.execution_count = cell.execution_count

@@ -1,10 +1,12 @@
 /**
  * The widget "byhand": set the gates of one unit, in three exercises that check themselves.
  *
- * Needs gru.js; its style is scrubber.css.
+ * Needs gru.js and parts.js; its style is scrubber.css.
  */
 (function (root) {
   "use strict";
+
+  const { make, announcer, decimals } = root.gruParts;
 
   const STEPS = 20;
   const W_X = 2;
@@ -17,22 +19,6 @@
   const NONE = 0.001, SOME = 0.05;
 
   let count = 0;
-
-  /** Give an element attributes and children. */
-  function dress(element, attributes, children) {
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  }
-
-  const make = (tag, attributes = {}, ...children) =>
-    dress(document.createElement(tag), attributes, children);
-
-  const draw = (tag, attributes = {}, ...children) =>
-    dress(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-
-  const number = (value, digits = 2) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1")
-    .replace("-", "−");
 
   const filled = (value) => new Array(STEPS).fill(value);
 
@@ -91,11 +77,11 @@
     const first = outside.indexOf(true), wrong = outside.filter(Boolean).length;
     if (first < 0) {
       const text = `Solved: h is in the target after all ${STEPS} steps; it is ` +
-        `${number(h[0])} after step 1 and ${number(h[STEPS - 1])} after step ${STEPS}.`;
+        `${decimals(h[0])} after step 1 and ${decimals(h[STEPS - 1])} after step ${STEPS}.`;
       return { solved: true, text };
     }
-    const [low, high] = bands[first].map((value) => number(value, 3));
-    const text = `Not yet: after step ${first + 1} h is ${number(h[first], 3)}, and the target is ` +
+    const [low, high] = bands[first].map((value) => decimals(value, 3));
+    const text = `Not yet: after step ${first + 1} h is ${decimals(h[first], 3)}, and the target is ` +
       `${low} to ${high}. ${STEPS - wrong} of ${STEPS} steps are in the target.`;
     return { solved: false, text };
   }
@@ -109,8 +95,8 @@
   function checkInfluence(first, later) {
     const gone = first < NONE, kept = later > SOME, solved = gone && kept;
     const text = `${solved ? "Solved" : "Not yet"}: turning the first letter round ` +
-      `${gone ? "changes" : "still changes"} h after step ${STEPS} by ${number(first, 3)}, ` +
-      `and turning the letter of step 12 round changes it by ${number(later, 3)}` +
+      `${gone ? "changes" : "still changes"} h after step ${STEPS} by ${decimals(first, 3)}, ` +
+      `and turning the letter of step 12 round changes it by ${decimals(later, 3)}` +
       `${kept ? "." : ", which is too little."}`;
     return { solved, text };
   }
@@ -157,10 +143,10 @@
   /** What the chart shows, in words. */
   function chartSummary(h, text) {
     const lowest = Math.min(...h), highest = Math.max(...h);
-    return `State h over ${STEPS} steps: ${number(h[0])} after step 1, ` +
-      `${number(h[STEPS - 1])} after step ${STEPS}, ` +
-      `lowest ${number(lowest)} at step ${h.indexOf(lowest) + 1}, ` +
-      `highest ${number(highest)} at step ${h.indexOf(highest) + 1}. ${text}`;
+    return `State h over ${STEPS} steps: ${decimals(h[0])} after step 1, ` +
+      `${decimals(h[STEPS - 1])} after step ${STEPS}, ` +
+      `lowest ${decimals(lowest)} at step ${h.indexOf(lowest) + 1}, ` +
+      `highest ${decimals(highest)} at step ${h.indexOf(highest) + 1}. ${text}`;
   }
 
   /**
@@ -169,11 +155,11 @@
    *   point: (step: number) => void}}
    */
   function chart() {
-    const part = (name) => draw("path", { class: `gw-hand-${name}` });
+    const part = (name) => make("svg:path", { class: `gw-hand-${name}` });
     const target = part("target"), axis = part("axis"), guide = part("guide");
     const first = part("first"), later = part("later"), line = part("line"), dots = part("dots");
-    const svg = draw(
-      "svg", { role: "img", class: "gw-hand-chart", preserveAspectRatio: "none" },
+    const svg = make(
+      "svg:svg", { role: "img", class: "gw-hand-chart", preserveAspectRatio: "none" },
       target, axis, guide, first, later, line, dots,
     );
     svg.setAttribute("viewBox", `0 -1.08 ${STEPS} 2.16`);
@@ -203,7 +189,7 @@
       make("input", { type: "range", min: 0, max: 1, step: 0.05 }));
     const fill = (input) => input.style.setProperty("--gw-fill", `${100 * Number(input.value)}%`);
     const labels = inputs.map((input, t) => {
-      const name = make("span", { class: "gw-hand-hidden" }, `${gate} at step ${t + 1}`);
+      const name = make("span", { class: "visually-hidden" }, `${gate} at step ${t + 1}`);
       const label = make("label", { class: `gw-hand-bar gw-hand-bar-${gate}` }, name, input);
       input.addEventListener("focus", () => heed(t + 1));
       label.addEventListener("pointerenter", () => heed(t + 1));
@@ -247,18 +233,6 @@
     ...names.map((name) => make("button", { type: "button" }, name)),
   );
 
-  /** A region that tells a screen reader what changed, once the changes pause. */
-  function announcer() {
-    const region = make("p", { class: "gw-hand-hidden", role: "status" });
-    let timer = 0, begun = false;
-    const say = (text) => {
-      clearTimeout(timer);
-      if (begun) timer = setTimeout(() => { region.textContent = text; }, 300);
-      begun = true; // what the widget shows at first is no change
-    };
-    return { region, say };
-  }
-
   /** The chart and, below each of its steps, the letter, the sliders and the number. */
   function board(svg, letters, bars) {
     const cells = (texts, name) => texts.map((text) =>
@@ -288,7 +262,7 @@
     const settings = TASKS.map(fresh), id = `gw-hand-${++count}`;
     let current = 0, pointed = 1;
 
-    const { svg, show, point } = chart(), { region, say } = announcer();
+    const { svg, show, point } = chart(), { element: region, say } = announcer();
     const tabs = buttons("Task", TASKS.map((task) => task.name));
     const fast = buttons("All steps at once",
       ["all z to 0", "all z to 1", "all r to 0", "all r to 1", "start again"]);
@@ -305,8 +279,8 @@
       show(task, [h, ...others], text);
       point(pointed);
       readout.textContent = `Step ${pointed}, letter ${names[t]}: ` +
-        `z ${number(gates.z[t])}, r ${number(gates.r[t])}, ` +
-        `candidate n ${number(n[t])}, h ${number(h[t])}.`;
+        `z ${decimals(gates.z[t])}, r ${decimals(gates.r[t])}, ` +
+        `candidate n ${decimals(n[t])}, h ${decimals(h[t])}.`;
       verdict.textContent = text;
       verdict.dataset.solved = String(solved);
       say(text);
@@ -350,11 +324,12 @@
       tabs,
       make("div", { class: "gw-hand-goals" }, ...goals),
       formulas(weight),
-      make("p", { class: "gw-hand-hidden" }, `The letters: ${names.join(", ")}.`),
+      make("p", { class: "visually-hidden" }, `The letters: ${names.join(", ")}.`),
       board(svg, letters, bars),
       readout, fast, verdict, region,
     ));
     restore();
+    say(""); // a page that opens is quiet
   }
 
   (root.gruWidgets ??= {}).byhand = byhand;

@@ -41,7 +41,7 @@
   async function fill(container) {
     const { widget, models } = container.dataset, names = models.split(/\s+/).filter(Boolean);
     try {
-      await load("gru.js");
+      await Promise.all(["gru.js", "parts.js"].map(load));
       await Promise.all([...files[widget], ...names.map((name) => `${name}-weights.js`)].map(load));
       globalThis.gruWidgets[widget](container, globalThis.gruModels ?? {});
       container.dataset.ready = "";

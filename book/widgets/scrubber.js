@@ -1,10 +1,12 @@
 /**
  * The widget "scrubber": move through training, and see the curve, a sample and the gates together.
  *
- * Needs gru.js and the model gru-32; its style is scrubber.css.
+ * Needs gru.js, parts.js and the model gru-32; its style is scrubber.css.
  */
 (function (root) {
   "use strict";
+
+  const { COLOURS, make, announcer, mean, onTheme, gradient, paint } = root.gruParts;
 
   const PHRASE = "the time machine";
   const PROMPT = "time traveller ";
@@ -14,69 +16,9 @@
   const TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
   const CHOICES = [["0", "the likeliest"], ["0.5", "temperature 0.5"], ["1", "temperature 1"]];
 
-  /** Colours from the lowest to the highest value, evenly spaced, for each theme. */
-  const COLOURS = {
-    light: {
-      gate: [[247, 250, 253], [107, 174, 214], [8, 48, 107]],
-      state: [[8, 81, 156], [120, 170, 215], [243, 243, 243], [240, 165, 100], [180, 70, 0]],
-    },
-    dark: {
-      gate: [[14, 18, 24], [40, 98, 150], [168, 212, 255]],
-      state: [[130, 190, 255], [45, 100, 160], [28, 30, 34], [165, 88, 20], [255, 180, 100]],
-    },
-  };
-
   let count = 0;
 
-  /** Give an element attributes and children. */
-  function dress(element, attributes, children) {
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  }
-
-  const make = (tag, attributes = {}, ...children) =>
-    dress(document.createElement(tag), attributes, children);
-
-  const draw = (tag, attributes = {}, ...children) =>
-    dress(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-
-  const theme = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
-
-  const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-
   const percent = (part) => `${Math.round(100 * part)} per cent`;
-
-  /**
-   * Mix a colour.
-   * @param {number[][]} stops  colours, evenly spaced
-   * @param {number} at  where between the first (0) and the last (1)
-   * @returns {number[]}  red, green and blue
-   */
-  function mix(stops, at) {
-    const place = Math.min(Math.max(at, 0), 1) * (stops.length - 1);
-    const low = Math.min(Math.floor(place), stops.length - 2), part = place - low;
-    return stops[low].map((value, i) => value + part * (stops[low + 1][i] - value));
-  }
-
-  /**
-   * Paint one pixel for each value.
-   * @param {HTMLCanvasElement} canvas
-   * @param {ArrayLike<number>[]} columns
-   * @param {number} lowest  the value of the first colour; the last one stands for 1
-   * @param {number[][]} stops
-   */
-  function paint(canvas, columns, lowest, stops) {
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(canvas.width, canvas.height);
-    columns.forEach((column, x) => {
-      for (let y = 0; y < canvas.height; y++) {
-        const colour = mix(stops, (column[y] - lowest) / (1 - lowest));
-        image.data.set([...colour, 255], 4 * (y * canvas.width + x));
-      }
-    });
-    context.putImageData(image, 0, 0);
-  }
 
   /** A label at each tick of an axis: `side` is the CSS property that places it. */
   const labels = (ticks, side, place) => ticks.map((tick) => {
@@ -99,12 +41,12 @@
 
     const grid = levels.map((level) => `M0 ${1000 * (1 - up(level))}H1000`).join("");
     const line = perplexity.map((value, i) => point(i + 1, value)).join("L");
-    const guide = draw("path", { class: "gw-scrub-guide" });
-    const marker = draw("path", { class: "gw-scrub-marker" });
-    const svg = draw(
-      "svg", { role: "img", viewBox: "0 0 1000 1000", preserveAspectRatio: "none" },
-      draw("path", { class: "gw-scrub-grid", d: grid }), guide,
-      draw("path", { class: "gw-scrub-line", d: `M${line}` }), marker,
+    const guide = make("svg:path", { class: "gw-scrub-guide" });
+    const marker = make("svg:path", { class: "gw-scrub-marker" });
+    const svg = make(
+      "svg:svg", { role: "img", viewBox: "0 0 1000 1000", preserveAspectRatio: "none" },
+      make("svg:path", { class: "gw-scrub-grid", d: grid }), guide,
+      make("svg:path", { class: "gw-scrub-line", d: `M${line}` }), marker,
     );
     const numbers = make("span", { class: "gw-scrub-numbers" });
     const plot = make("div", { class: "gw-scrub-plot" }, svg, numbers);
@@ -132,12 +74,13 @@
 
   /**
    * A heat map of all units over the phrase.
-   * @param {{title: string, colours: "gate" | "state", lowest: number,
-   *   summary: (columns: Float64Array[]) => string}} kind
+   * @param {string} title
+   * @param {"gate" | "value"} kind  of its colours
+   * @param {(columns: Float64Array[]) => string} summary
    * @param {number} units
    * @returns {{element: HTMLElement, show: (columns: Float64Array[]) => void}}
    */
-  function heatmap({ title, colours, lowest, summary }, units) {
+  function heatmap(title, kind, summary, units) {
     const canvas = make("canvas", { role: "img", width: PHRASE.length, height: units });
     const bar = make("span", { class: "gw-scrub-bar" });
     const letters = Array.from(PHRASE.replaceAll(" ", "␣"), (letter) => make("span", {}, letter));
@@ -146,19 +89,18 @@
       make(
         "p", { class: "gw-scrub-map-title" }, make("span", {}, title),
         make("span", { class: "gw-scrub-scale", "aria-hidden": "true" },
-          lowest < 0 ? "−1" : "0", bar, "1"),
+          COLOURS[kind].least < 0 ? "−1" : "0", bar, "1"),
       ),
       canvas,
       make("div", { class: "gw-scrub-letters", "aria-hidden": "true" }, ...letters),
     );
+    const order = Array.from({ length: units }, (_, unit) => unit);
     let shown = [];
     const repaint = () => {
-      const stops = COLOURS[theme()][colours];
-      bar.style.background = `linear-gradient(to right, ${stops.map((c) => `rgb(${c})`)})`;
-      paint(canvas, shown, lowest, stops);
+      bar.style.background = gradient(kind);
+      paint(canvas, shown, order, kind);
     };
-    new MutationObserver(repaint)
-      .observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    onTheme(repaint);
     const show = (columns) => {
       shown = columns;
       repaint();
@@ -238,18 +180,6 @@
     return button;
   }
 
-  /** A region that tells a screen reader what changed, once the changes pause. */
-  function announcer() {
-    const region = make("p", { class: "gw-scrub-live", role: "status" });
-    let timer = 0, begun = false;
-    const say = (text) => {
-      clearTimeout(timer);
-      if (begun) timer = setTimeout(() => { region.textContent = text; }, 300);
-      begun = true; // what the widget shows at first is no change
-    };
-    return { region, say };
-  }
-
   /**
    * Fill a container with the widget.
    * @param {HTMLElement} container
@@ -267,15 +197,9 @@
     );
     const chart = curve(model.perplexity);
     const written = make("span", { class: "gw-scrub-written" });
-    const gates = heatmap(
-      { title: "update gate z", colours: "gate", lowest: 0, summary: gateSummary },
-      model.numHiddens,
-    );
-    const states = heatmap(
-      { title: "state h", colours: "state", lowest: -1, summary: stateSummary },
-      model.numHiddens,
-    );
-    const { region, say } = announcer();
+    const gates = heatmap("update gate z", "gate", gateSummary, model.numHiddens);
+    const states = heatmap("state h", "value", stateSummary, model.numHiddens);
+    const { element: region, say } = announcer();
 
     const show = () => {
       const index = Number(range.value), { epoch, perplexity } = model.snapshots[index];
@@ -311,6 +235,7 @@
       region,
     ));
     show();
+    say(""); // a page that opens is quiet
   }
 
   (root.gruWidgets ??= {}).scrubber = scrubber;

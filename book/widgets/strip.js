@@ -2,10 +2,12 @@
  * Two widgets around the network with 256 units: the gate strip, which shows all gates and states
  * over a text, and "Two GRUs", which compares the two places of the reset gate.
  *
- * A classic script. It needs gru.js and strip.css.
+ * A classic script. It needs gru.js, parts.js and strip.css.
  */
 (function (root) {
   "use strict";
+
+  const { COLOURS, make, announcer, decimals, mean, onTheme, gradient, paint } = root.gruParts;
 
   /** Width of one character's column, in pixels; strip.css has it as --gw-column. */
   const COLUMN = 10;
@@ -14,20 +16,6 @@
   /** After this many characters a half-life counts as endless. */
   const LONGEST = 100;
   const SHOWN = 8;
-
-  /** Colours from the least to the greatest value. */
-  const COLOURS = {
-    gate: {
-      least: 0,
-      light: [[248, 250, 253], [107, 163, 214], [8, 48, 107]],
-      dark: [[18, 22, 28], [44, 94, 150], [170, 214, 255]],
-    },
-    value: {
-      least: -1,
-      light: [[20, 84, 160], [146, 186, 224], [246, 246, 246], [244, 178, 120], [176, 74, 6]],
-      dark: [[124, 188, 255], [40, 88, 140], [24, 28, 34], [148, 84, 30], [255, 176, 96]],
-    },
-  };
 
   const MAPS = [
     { symbol: "z", title: "update gate z (1 keeps)", colours: "gate" },
@@ -73,11 +61,6 @@
     return text.toLowerCase().replace(/[^a-z]/gu, " ").slice(0, length);
   }
 
-  /** Two decimals, with a true minus sign. @param {number} value */
-  function decimals(value) {
-    return value.toFixed(2).replace("-0.00", "0.00").replace("-", "−");
-  }
-
   /** @param {number} share  from 0 to 1 */
   function percent(share) {
     if (share < 0.005) return "<1%";
@@ -94,35 +77,12 @@
     return Math.min(LONGEST, Math.LN2 / Math.abs(Math.log(z)));
   }
 
-  /** @param {ArrayLike<number>} values */
-  function mean(values) {
-    let sum = 0;
-    for (let i = 0; i < values.length; i++) sum += values[i];
-    return sum / values.length;
-  }
-
   /** @param {number} value @param {number} least @param {number} most */
   function clamp(value, least, most) {
     return Math.max(least, Math.min(most, value));
   }
 
   // Elements
-
-  /**
-   * Make an element.
-   * @param {string} tag  "svg:line" for one of SVG
-   * @param {Record<string, unknown>} [attributes]
-   * @param {...(Node | string)} children
-   */
-  function make(tag, attributes = {}, ...children) {
-    const [name, space] = tag.split(":").reverse();
-    const element = space === "svg"
-      ? document.createElementNS("http://www.w3.org/2000/svg", name)
-      : document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
-    element.append(...children);
-    return element;
-  }
 
   /**
    * Make a labelled text field with a hint below it.
@@ -158,57 +118,13 @@
     }, make("div", { class: "gw-strip-stack" }, ...children));
   }
 
-  /**
-   * Make a polite live region.
-   * @returns {{element: Element, say: (text: string) => void}}  it speaks when things are still
-   */
-  function announcer() {
-    const element = make("p", { class: "gw-strip-live", "aria-live": "polite" });
-    let waiting = 0;
-    const say = (/** @type {string} */ text) => {
-      clearTimeout(waiting);
-      waiting = setTimeout(() => { element.textContent = text; }, 300);
-    };
-    return { element, say };
-  }
-
   // Colours and maps
-
-  /** The name of the page's theme. @returns {"light" | "dark"} */
-  function theme() {
-    return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
-  }
-
-  /** Call a function at each change of the theme. @param {() => void} change */
-  function onTheme(change) {
-    new MutationObserver(change).observe(document.documentElement, {
-      attributeFilter: ["data-theme"],
-    });
-  }
 
   /** Give the legends of an element the colours of its maps. @param {HTMLElement} element */
   function colourLegends(element) {
-    for (const [name, colours] of Object.entries(COLOURS)) {
-      const stops = colours[theme()].map((colour) => `rgb(${colour})`);
-      element.style.setProperty(`--gw-${name}`, `linear-gradient(to right, ${stops})`);
+    for (const kind of Object.keys(COLOURS)) {
+      element.style.setProperty(`--gw-${kind}`, gradient(kind));
     }
-  }
-
-  /**
-   * Make 256 colours between some, each packed as a pixel of an image.
-   * @param {number[][]} stops
-   */
-  function palette(stops) {
-    const bytes = new Uint8ClampedArray(4 * 256);
-    for (let i = 0; i < 256; i++) {
-      const place = i / 255 * (stops.length - 1);
-      const left = Math.min(stops.length - 2, Math.floor(place));
-      for (let c = 0; c < 3; c++) {
-        bytes[4 * i + c] = stops[left][c] + (place - left) * (stops[left + 1][c] - stops[left][c]);
-      }
-      bytes[4 * i + 3] = 255;
-    }
-    return new Uint32Array(bytes.buffer);
   }
 
   /** A map of numbers in colour: a column for each character, a row for each unit. */
@@ -218,13 +134,13 @@
      * @param {"gate" | "value"} colours
      */
     constructor(title, colours) {
-      this.colours = COLOURS[colours];
+      this.kind = colours;
       this.canvas = make("canvas", { class: "gw-strip-canvas", role: "img" });
       this.title = make("span", {}, title);
       this.lane = make("div", { class: "gw-strip-lane gw-strip-map" }, this.canvas);
       this.caption = make("p", { class: "gw-strip-caption" }, this.title,
         make("span", { class: `gw-strip-scale gw-strip-scale-${colours}` },
-          this.colours.least === 0 ? "0" : "−1", make("i"), "1"));
+          COLOURS[colours].least === 0 ? "0" : "−1", make("i"), "1"));
     }
 
     /**
@@ -232,17 +148,9 @@
      * @param {number[]} order  the units from the top
      */
     draw(columns, order) {
-      const { canvas, colours } = this, width = Math.max(1, columns.length);
-      const pixels = palette(colours[theme()]), scale = 255 / (1 - colours.least);
-      const image = new ImageData(width, order.length), to = new Uint32Array(image.data.buffer);
-      columns.forEach((column, x) => {
-        for (let y = 0; y < order.length; y++) {
-          to[y * width + x] = pixels[Math.round((column[order[y]] - colours.least) * scale)];
-        }
-      });
-      Object.assign(canvas, { width, height: order.length });
-      canvas.style.width = `${COLUMN * width}px`;
-      canvas.getContext("2d").putImageData(image, 0, 0);
+      const { canvas } = this;
+      paint(canvas, columns, order, this.kind);
+      canvas.style.width = `${COLUMN * canvas.width}px`;
       canvas.setAttribute("aria-label", this.describe(columns));
     }
 

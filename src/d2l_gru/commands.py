@@ -86,8 +86,8 @@ def train(options):
         with job.member() as store:
             from d2l_gru.run import Run
 
-            devices = (options.device or "").split(",")
-            run = Run(setting, [_device(name or None) for name in devices], found, store)
+            names = [None] if options.device is None else options.device.split(",")
+            run = Run(setting, [_device(name) for name in names], found, store)
             finished = _go(run, options)
     except KeyboardInterrupt:  # before the first update, or twice
         _say_how_to_go_on(options)

@@ -76,10 +76,12 @@ def _command(arguments, launcher):
         return ["python3", "-m", "d2l_gru", "train", *arguments]
     ours = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("D2L_GRU_")]
     words = ["/usr/bin/env", *ours, sys.executable, "-m", "d2l_gru", "train", *arguments]
-    if launcher == "ssh":  # puts single quotes around all, and the folder between them
-        for word in (*words, os.getcwd()):
-            if "'" in word or (word == os.getcwd() and shlex.quote(word) != word):
-                raise ValueError(f"the launcher ssh cannot pass on {word!r}")
+    if launcher == "ssh":  # puts all between single quotes, and the folder unquoted before it
+        folder = os.getcwd()
+        awkward = [word for word in words if "'" in word]
+        awkward += [folder] if shlex.quote(folder) != folder else []
+        if awkward:
+            raise ValueError(f"the launcher ssh cannot pass on {awkward[0]!r}")
     return [_quoted(word) for word in words]
 
 

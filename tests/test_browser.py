@@ -1,0 +1,104 @@
+"""The pages in a real browser: read, searched, printed, in light and dark, with formulas."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from tools_of_the_build import ROOT
+
+PAGES = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_fault(visit, server, name, scheme):
+    went = visit(name, base=server, color_scheme=scheme)
+    for widget in went.page.locator(".gru-widget").all():
+        widget.scroll_into_view_if_needed()
+        widget.locator("xpath=self::*[@data-ready]").wait_for()
+    went.page.keyboard.press("Shift")  # a move of the reader brings the formulas
+    went.page.wait_for_function(
+        "!document.querySelector('.math') || window.MathJax?.startup?.promise"
+    )
+    went.page.evaluate("window.MathJax?.startup?.promise")
+    went.page.wait_for_timeout(300)
+    assert went.wrong == []
+    found = Axe().run(went.page).response["violations"]
+    told = [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in found]
+    assert told == []
+
+
+@pytest.mark.parametrize("way", ["near", "move", "wait"])
+def test_formulas_come_when_they_are_needed(visit, way):
+    went = visit("gru-scratch", viewport={"width": 400, "height": 300})
+    drawn = "document.querySelector('mjx-container')"
+    went.page.wait_for_timeout(300)
+    assert not went.page.evaluate(drawn)
+    if way == "near":
+        went.page.evaluate("document.querySelector('.math').scrollIntoView()")
+    elif way == "move":
+        went.page.keyboard.press("Shift")
+    else:
+        went.page.wait_for_function("window.MathJax?.startup?.promise", timeout=15_000)
+        went.page.evaluate("document.querySelector('.math').scrollIntoView()")
+    if way == "move":
+        went.page.wait_for_function("window.MathJax?.startup?.promise")
+    else:
+        went.page.wait_for_function(drawn)
+    assert went.wrong == []
+
+
+def test_search_finds_pages(visit, server):
+    went = visit("search", base=server)
+    went.page.goto(f"{server}/search.html?q=perplexity")
+    went.page.locator("#search-results li", has_text="Text to minibatches").first.wait_for()
+
+
+def test_solutions_open_and_the_theme_changes(visit):
+    went = visit("gru-scratch")
+    solution = went.page.locator(".solution").first
+    inside = solution.locator(".cell").first
+    assert not inside.is_visible()
+    solution.locator(".toggle-button").click()
+    inside.wait_for(state="visible")
+    theme = "document.documentElement.dataset.theme"
+    before = went.page.evaluate(theme)
+    went.page.locator(".theme-switch-button").first.click()
+    assert {before, went.page.evaluate(theme)} == {"light", "dark"}
+    went.page.locator(".cell_input").first.hover()
+    assert went.page.locator(".copybtn").first.is_visible()
+    assert went.wrong == []
+
+
+# Two tabs as sphinx-design makes them, of which the second is closed.
+TABS = """
+  <div class="sd-tab-set">
+    <input type="radio" id="one" name="tabs" checked><label class="sd-tab-label" for="one">A</label>
+    <div class="sd-tab-content">first</div>
+    <input type="radio" id="two" name="tabs"><label class="sd-tab-label" for="two">B</label>
+    <div class="sd-tab-content">second</div>
+  </div>
+"""
+
+
+def test_on_paper_all_is_open_and_only_the_page_is_there(visit):
+    went = visit("gru-concise")
+    design = Path(importlib.util.find_spec("sphinx_design").origin).parent
+    style = "".join(path.read_text() for path in design.rglob("*.min.css"))
+    went.page.add_style_tag(content=f"@layer design {{ {style} }}")
+    went.page.evaluate(
+        "tabs => document.querySelector('.bd-article h1').insertAdjacentHTML('afterend', tabs)",
+        TABS,
+    )
+    closed = [
+        went.page.locator(".solution .cell").first,
+        went.page.get_by_text("second", exact=True),
+    ]
+    bars = [
+        went.page.locator(name).first
+        for name in (".bd-sidebar-primary", ".bd-header-article", ".toggle-button")
+    ]
+    assert not any(part.is_visible() for part in closed) and all(bar.is_visible() for bar in bars)
+    went.page.emulate_media(media="print")
+    assert all(part.is_visible() for part in closed) and not any(bar.is_visible() for bar in bars)

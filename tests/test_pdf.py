@@ -90,6 +90,10 @@ def test_nothing_runs_off_the_page_and_nothing_is_lost(log):
     assert [match[0] for match in FAULTS.finditer(log)] == []
 
 
+def test_figures_are_drawings(pdf):
+    assert [number for number, page in enumerate(pdf.pages, 1) if page.images] == []
+
+
 def test_every_font_is_embedded(pdf):
     def files(font):
         """Yield the font itself, or those that it is made of."""

@@ -15,10 +15,11 @@ from d2l_gru._checks import check_int, check_positive
 from d2l_gru._mxnet import mxnet, np, npx
 from d2l_gru.concise import RNNModel
 from d2l_gru.data import Vocab, load_corpus_time_machine
+from d2l_gru.history import History, perplexity
 from d2l_gru.minibatches import SeqDataLoader
 from d2l_gru.parallel import DataParallel, train_step_parallel
 from d2l_gru.scratch import RNNModelScratch, get_params, gru, init_gru_state
-from d2l_gru.training import History, perplexity, set_seed, train_step
+from d2l_gru.training import set_seed, train_step
 
 MODELS = ("scratch", "concise")
 

@@ -6,13 +6,15 @@ A pytest plugin on top of nbval: it runs the cells as nbval does, and decides it
 - figures as drawings (`nbval_svg`); a stored output of another kind is refused (`nbval_outputs`);
 - dates, speeds, durations and addresses may differ (``sanitize.cfg``);
 - a code cell without a stored run fails;
-- a cell tagged ``gpu`` is skipped where there is no GPU; a cell tagged ``corpus`` is run, but not
-  compared, where the sample stands in for the corpus.
+- a PyTorch notebook is skipped where there is no PyTorch;
+- a cell tagged ``gpu`` is skipped where its framework finds no GPU; a cell tagged ``corpus`` is
+  run, but not compared, where the sample stands in for the corpus.
 
 A cell's metadata may widen its tolerance: ``nbval: {rtol: 0.05, atol: 0.1, svg_atol: 3}``.
 """
 
 import functools
+import importlib.util
 import os
 import tempfile
 
@@ -21,14 +23,20 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 from nbval_outputs import compare_outputs, outputs_of
 from nbval_text import Tolerance
 
+TORCH = "-torch.ipynb"  # ends the names of PyTorch notebooks
+
 
 class CellFailure(Exception):
     """A cell that breaks a rule; the message is for the author of the book."""
 
 
 @functools.cache
-def has_gpu():
-    """Whether the chapters would find a GPU; asked only if a cell needs one, since it is slow."""
+def has_gpu(torch):
+    """Whether PyTorch, or MXNet, finds a GPU; asked only if a cell needs one, since it is slow."""
+    if torch:
+        from torch import cuda
+
+        return cuda.is_available()
     from d2l_gru import try_gpu
 
     return try_gpu().device_type == "gpu"
@@ -91,14 +99,18 @@ class BookCell(IPyNbCell):
         self.tags = cell.metadata.get("tags", [])
         if "gpu" in self.tags:
             self.add_marker("gpu")
+        self.torch = self.path.name.endswith(TORCH)
+        if self.torch and importlib.util.find_spec("torch") is None:
+            self.add_marker(pytest.mark.skip("needs PyTorch, which `make torch` installs"))
 
     def runtest(self):
         try:
             self.tolerance = Tolerance.from_metadata(self.cell.metadata.get("nbval", {}))
         except ValueError as error:
             raise CellFailure(str(error)) from None
-        if "gpu" in self.tags and not has_gpu():
-            pytest.skip("needs a GPU, and MXNet finds none here")
+        if "gpu" in self.tags and not has_gpu(self.torch):
+            name = "PyTorch" if self.torch else "MXNet"
+            pytest.skip(f"needs a GPU, and {name} finds none here")
         never_run = self.cell.execution_count is None and self.cell.source.strip()
         if never_run and "gpu" not in self.tags and not self.options["skip"]:
             raise CellFailure("has no stored run (its execution_count is null); run `make book`")

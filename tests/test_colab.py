@@ -24,6 +24,12 @@ def test_it_stands_before_the_first_code_cell(notebook):
     assert notebook.cells[1].metadata.tags == ["remove-cell"]
 
 
+def test_in_pytorch_it_installs_pytorch(notebook):
+    notebook.cells[1].metadata.tags = ["torch"]
+    colab.add_install_cell(notebook, "https://example.org/gru")
+    assert '"d2l_gru[torch] @ git+https://example.org/gru"' in notebook.cells[1].source
+
+
 def test_without_an_address_or_code_there_is_none(notebook):
     assert len(colab.add_install_cell(notebook, None).cells) == 2
     del notebook.cells[1]
@@ -58,7 +64,7 @@ def test_it_installs_only_what_is_missing_or_says_why_not(notebook, monkeypatch,
         install = ("pip", 'install -q "d2l_gru[cpu] @ git+https://example.org/gru"')
         assert asked == ([] if there else [install])
     else:
-        with pytest.raises(RuntimeError, match="MXNet needs Python 3.10 to 3.12, and this is"):
+        with pytest.raises(RuntimeError, match="d2l_gru needs Python 3.10 to 3.12, and this is"):
             exec(code, run)
         assert asked == []
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+import types
 from pathlib import Path
 
 import nbformat
@@ -38,12 +39,12 @@ def judge(pytester, capsys, monkeypatch):
     monkeypatch.chdir(pytester.mkdir("elsewhere"))  # options are relative to the root
     (pytester.path / "sanitize.cfg").write_text((ROOT / "tests" / "sanitize.cfg").read_text())
 
-    def run(*cells):
+    def run(*cells, name="toy.ipynb", when="call"):
         for number, one in enumerate(cells):
             one.id = f"cell-{number}"
         kernelspec = {"name": "python3", "display_name": "any"}
         notebook = new_notebook(cells=list(cells), metadata={"kernelspec": kernelspec})
-        nbformat.write(notebook, pytester.path / "toy.ipynb")
+        nbformat.write(notebook, pytester.path / name)
         reports = pytester.inline_run(
             "--nbval",
             "--nbval-current-env",
@@ -53,11 +54,11 @@ def judge(pytester, capsys, monkeypatch):
             "-omarkers=gpu: needs a GPU",
             "-pnbval_rules",
             "-pno:cacheprovider",
-            "../toy.ipynb",
+            f"../{name}",
         ).getreports("pytest_runtest_logreport")
         capsys.readouterr()
-        called = [report for report in reports if report.when == "call"]
-        assert len(called) == len(cells) and all(r.passed for r in reports if r.when != "call")
+        called = [report for report in reports if report.when == when]
+        assert len(called) == len(cells) and all(r.passed for r in reports if r.when != when)
         assert not any(report.capstdout for report in called), "nbval does not chatter"
         for one, report in zip(cells, called, strict=True):
             assert ("gpu" in report.keywords) == ("gpu" in one.metadata.tags), "for pytest -m"
@@ -199,17 +200,17 @@ def test_bad_metadata_fails(judge):
 
 def test_without_a_gpu_its_cells_are_skipped(judge, monkeypatch):
     asked = []
-    monkeypatch.setattr(nbval_rules, "has_gpu", lambda: asked.append(1) or False)
+    monkeypatch.setattr(nbval_rules, "has_gpu", lambda torch: asked.append(torch) or False)
     results = judge(
         cell("x = 1"), cell("1 / 0", count=None, tags=["gpu"]), cell("print(x)", printed("1\n"))
     )
     assert outcomes(results) == ["passed", "skipped", "passed"]
     assert "needs a GPU" in results[1][1]
-    assert len(asked) == 1, "only a cell that needs one makes it worth asking"
+    assert asked == [False], "only a cell that needs one makes it worth asking"
 
 
 def test_with_a_gpu_its_cells_are_compared(judge, monkeypatch):
-    monkeypatch.setattr(nbval_rules, "has_gpu", lambda: True)
+    monkeypatch.setattr(nbval_rules, "has_gpu", lambda torch: True)
     results = judge(
         cell("print(1)", printed("1\n"), tags=["gpu"]),
         cell("print(1)", printed("2\n"), tags=["gpu"]),
@@ -217,6 +218,32 @@ def test_with_a_gpu_its_cells_are_compared(judge, monkeypatch):
     )
     assert outcomes(results) == ["passed", "failed", "skipped"]
     assert "no stored output" in results[2][1]
+
+
+def test_without_pytorch_its_notebooks_are_skipped(judge, monkeypatch):
+    known = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "torch" else known(name, *a)
+    )
+    cells = cell("print(1)", printed("1\n")), cell("1 / 0")
+    results = judge(*cells, name="toy-torch.ipynb", when="setup")
+    assert outcomes(results) == ["skipped", "skipped"]
+    assert all("`make torch`" in said for _, said in results)
+    assert outcomes(judge(*cells)) == ["passed", "failed"], "MXNet's are not"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_pytorch_s_notebooks_ask_pytorch_for_a_gpu(judge, monkeypatch, there):
+    torch = types.ModuleType("torch")
+    torch.__spec__ = importlib.util.spec_from_loader("torch", None)
+    torch.cuda = types.SimpleNamespace(is_available=lambda: there)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr("d2l_gru.try_gpu", None)
+    nbval_rules.has_gpu.cache_clear()
+    (result,) = judge(cell("print(1)", printed("2\n"), tags=["gpu"]), name="toy-torch.ipynb")
+    assert result[0] == ("failed" if there else "skipped")
+    assert there or "PyTorch finds none" in result[1]
+    nbval_rules.has_gpu.cache_clear()
 
 
 def corpus_cells():

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from tools_of_the_build import ROOT, load
 
-colab = load("colab")
+colab, run_chapters = load("colab"), load("run_chapters")
 KEPT = {"tags", "mystnb", "slideshow", "nbval"}
 UNFIT = {
     "a path of the machine that ran it": re.compile(
@@ -19,18 +19,21 @@ UNFIT = {
     "a progress bar": re.compile(r"widget-view|\d%\|"),
 }
 
-chapters = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
-each_chapter = pytest.mark.parametrize("name", chapters)
+chapters = sorted((ROOT / "chapters").glob("*.md"))
+notebooks = {
+    name: colab.add_install_cell(written, colab.address(ROOT / "_config.yml"))
+    for path in chapters
+    for name, written in run_chapters.split(path.stem, jupytext.read(path, fmt="md:myst")).items()
+}
+each_notebook = pytest.mark.parametrize("name", notebooks)
 
 
 def read(name):
-    """Return the chapter as written and the notebook as stored."""
+    """Return a notebook as written in its chapter, and as stored."""
     notebook = ROOT / "book" / f"{name}.ipynb"
     if not notebook.is_file():
-        pytest.fail(f"chapters/{name}.md has no book/{name}.ipynb; run `make book`", pytrace=False)
-    written = jupytext.read(ROOT / "chapters" / f"{name}.md", fmt="md:myst")
-    colab.add_install_cell(written, colab.address(ROOT / "_config.yml"))
-    return written, nbformat.read(notebook, as_version=4)
+        pytest.fail(f"there is no book/{name}.ipynb; run `make book`", pytrace=False)
+    return notebooks[name], nbformat.read(notebook, as_version=4)
 
 
 def cells(notebook):
@@ -75,17 +78,17 @@ def unfit(cell):
 
 def test_every_notebook_has_its_chapter():
     assert chapters, "no chapters found"
-    assert [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))] == chapters
+    assert sorted(path.stem for path in (ROOT / "book").glob("*.ipynb")) == sorted(notebooks)
 
 
-@each_chapter
+@each_notebook
 def test_text_and_code_are_in_step(name):
     written, stored = map(cells, read(name))
     difference = first_difference(written, stored)
     assert difference is None, f"book/{name}.ipynb: {difference}; run `make book`"
 
 
-@each_chapter
+@each_notebook
 def test_outputs_are_fit_to_be_published(name):
     _, stored = read(name)
     code = [cell for cell in stored.cells if cell.cell_type == "code"]
@@ -93,7 +96,7 @@ def test_outputs_are_fit_to_be_published(name):
     assert {where: names for where, names in found.items() if names} == {}
 
 
-@each_chapter
+@each_notebook
 def test_outputs_are_of_the_real_corpus(name):
     _, stored = read(name)
     corpus = stored.metadata.get("d2l_gru", {}).get("corpus")
@@ -161,4 +164,4 @@ def test_any_difference_of_a_pair_is_found():
 
 def test_every_chapter_is_in_the_table_of_contents():
     toc = (ROOT / "book" / "_toc.yml").read_text()
-    assert sorted(re.findall(r"(?:root|file): *(\S+)", toc)) == chapters
+    assert sorted(re.findall(r"(?:root|file): *(\S+)", toc)) == [path.stem for path in chapters]

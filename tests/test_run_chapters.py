@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import sys
+import types
 
 import nbformat
 import pytest
@@ -206,6 +208,148 @@ def test_cells_for_a_gpu_keep_their_outputs_without_one(project, monkeypatch, ca
     assert "code cell 1 has no output until a GPU ran it" in capsys.readouterr().out
 
 
+PAIR = (cell("x = 1", tags=["mxnet"]), cell(f"{COUNT}\nx = 2", tags=["torch", "remove-cell"]))
+
+
+@pytest.fixture
+def torch(project, monkeypatch):
+    """Say which PyTorch is installed, from then on."""
+
+    def say(*versions):
+        find = lambda *names: list(versions) if names == ("torch",) else ["1.9.1"]  # noqa: E731
+        monkeypatch.setattr(runner, "installed", find)
+
+    say("2.13.0")
+    return say
+
+
+def torch_cells(project):
+    stored = nbformat.read(project.root / "book" / "one-torch.ipynb", as_version=4)
+    return runner.code_cells(stored)
+
+
+def test_a_chapter_with_twins_makes_two_notebooks(project, torch, capsys):
+    project.write(*PAIR, cell("x"), prose="\nMore.\n")
+    assert project.run() == 0 and project.run("--check") == 0
+    ours, theirs = project.cells(), torch_cells(project)
+    assert [c.source for c in ours] == ["x = 1", "x"]
+    assert [c.source for c in theirs] == [f"{COUNT}\nx = 2", "x"]
+    assert [c[1].outputs[0].data["text/plain"] for c in (ours, theirs)] == ["1", "2"]
+    stored = nbformat.read(project.root / "book" / "one-torch.ipynb", as_version=4)
+    nbformat.validate(stored)
+    assert "More." in str(stored.cells) and stored.metadata.d2l_gru.torch == "2.13.0"
+    assert [c.id for c in stored.cells] == ["cell-001", "cell-002", "cell-003"]
+    assert "jupytext" not in stored.metadata, "else Jupyter would write chapters/one-torch.md"
+    assert project.run() == 0 and project.runs == 1
+    project.write(*PAIR, cell("x"), prose="\nNew.\n")
+    assert project.run("--check") == 1
+    assert "one: text changed\none-torch: text changed" in capsys.readouterr().out
+    assert project.run("one-torch") == 0
+    assert project.run("--check") == 1
+    assert capsys.readouterr().out.endswith("refreshed\none: text changed\n")
+    assert project.run("chapters/one.md") == 0 and project.run("--check") == 0
+    assert project.runs == 1
+
+
+def test_what_makes_which_notebook_stale(project, torch, capsys):
+    module = project.root / "src" / "d2l_gru" / "torch" / "gru.py"
+    module.parent.mkdir(parents=True)
+    project.write(*PAIR)
+    project.run()
+
+    def stale():
+        capsys.readouterr()
+        project.run("--check")
+        return [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+
+    assert stale() == []
+    torch("2.14.0")
+    assert stale() == ["one-torch"]
+    torch("2.13.0")
+    module.write_text("x = 1\n")
+    assert stale() == ["one-torch"]
+    (project.root / "src" / "package.py").write_text("answer = 43\n")
+    assert stale() == ["one", "one-torch"]
+
+
+def test_the_cpu_build_is_the_same_version(monkeypatch):
+    fingerprint = load("fingerprint")
+    one = types.SimpleNamespace(name="torch", version="2.13.0+cpu")
+    monkeypatch.setattr(fingerprint.metadata, "distributions", lambda: [one])
+    assert fingerprint.installed("torch") == ["2.13.0"] and fingerprint.installed("mxnet") == []
+
+
+def test_without_pytorch_its_notebook_is_kept(project, torch, capsys):
+    project.write(*PAIR, cell("x"))
+    project.run()
+    path = project.root / "book" / "one-torch.ipynb"
+    written = path.read_bytes()
+    torch()
+    assert project.run() == project.run("--check") == 0 and path.read_bytes() == written
+    assert "PyTorch" not in capsys.readouterr().out
+    project.write(*PAIR, cell("x"), cell("'new'"))
+    assert project.run() == 0
+    said = capsys.readouterr().out
+    assert "one: ran" in said and "one-torch: not run, since PyTorch is missing" in said
+    kept = torch_cells(project)
+    assert kept[1].outputs[0].data["text/plain"] == "2" and kept[1].execution_count
+    assert kept[2].source == "'new'" and kept[2].execution_count is None
+    assert project.run("--check") == 1
+    torch("2.13.0")
+    assert project.run() == project.run("--check") == 0 and project.runs == 2
+
+
+def test_without_pytorch_a_new_notebook_has_no_outputs(project, torch):
+    torch()
+    project.write(*PAIR)
+    assert project.run() == 0
+    assert [c.execution_count for c in torch_cells(project)] == [None]
+    assert project.run("--check") == 1
+
+
+def test_a_voice_asks_its_own_framework_for_a_gpu(project, torch, monkeypatch):
+    module = types.ModuleType("torch")
+    module.cuda = types.SimpleNamespace(is_available=lambda: True)
+    monkeypatch.setitem(sys.modules, "torch", module)
+    pair = [cell(f"'{voice}'", tags=[voice, "gpu"]) for voice in ("mxnet", "torch")]
+    monkeypatch.setenv("D2L_GRU_DEVICE", "cpu")
+    project.write(*pair)
+    assert project.run() == 0
+    assert project.cells()[0].outputs == []
+    assert torch_cells(project)[0].outputs[0].data["text/plain"] == "'torch'"
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        (["mxnet"], 1),
+        (["torch"], 1),
+        (["mxnet torch"], 1),
+        (["torch", "mxnet"], 1),
+        (["mxnet", "", "torch"], 1),
+        (["mxnet", "text", "torch"], 1),
+        (["mxnet", "mxnet", "torch"], 1),
+        (["", "mxnet", "torch", "torch"], 4),
+    ],
+)
+def test_a_cell_without_its_twin_is_named(project, capsys, said, number):
+    cells = [
+        "\nText.\n" if voices == "text" else cell(f"{voices!r}", tags=voices.split())
+        for voices in said
+    ]
+    project.write(*cells)
+    assert project.run() == project.run("--check") == 1
+    message = capsys.readouterr().err.splitlines()[0]
+    assert message == f"chapters/one.md, code cell {number}: {said[number - 1]!r}"
+    assert not project.notebook.exists()
+
+
+def test_an_error_names_the_voice(project, torch, capsys):
+    project.write(PAIR[0], cell("1 / 0", tags=["torch"]))
+    assert project.run() == 1
+    assert "chapters/one.md in PyTorch, code cell 1: 1 / 0" in capsys.readouterr().err
+
+
 def test_streams_are_stored_whole(project):
     flushed = "import sys, time\nfor i in range(3): print(i, flush=True); time.sleep(0.02)"
     project.write(cell(flushed + "\nprint('e', file=sys.stderr, flush=True)"))
@@ -230,11 +374,13 @@ def test_a_chapter_without_code_needs_no_kernel(project):
 def test_an_orphan_is_reported_and_not_removed(project, capsys):
     project.write()
     project.run()
-    orphan = project.notebook.with_name("gone.ipynb")
-    shutil.copy(project.notebook, orphan)
-    assert project.run() == 1
-    assert "book/gone.ipynb belongs to no chapter" in capsys.readouterr().err
-    assert orphan.exists()
+    for name in ("gone.ipynb", "one-torch.ipynb"):
+        orphan = project.notebook.with_name(name)
+        shutil.copy(project.notebook, orphan)
+        assert project.run() == 1
+        assert f"book/{name} belongs to no chapter" in capsys.readouterr().err
+        assert orphan.exists()
+        orphan.unlink()
 
 
 def test_mistakes_are_named(project, capsys):
@@ -249,20 +395,23 @@ def test_mistakes_are_named(project, capsys):
     assert "package.py, line 1: invalid syntax" in capsys.readouterr().err
 
 
-def test_the_sample_text_leaves_the_book_alone(project):
+def test_the_sample_text_leaves_the_book_alone(project, torch):
     project.write(cell(COUNT))
     project.run()
     written = project.notebook.read_bytes()
     (project.root / "_config.yml").write_bytes((ROOT / "_config.yml").read_bytes())
     real, project.text = project.text, project.text._replace(name="sample", sha256="1" * 64)
-    project.write(cell("import os; os.environ['D2L_GRU_DATA']"))
+    project.write(cell("import os; os.environ['D2L_GRU_DATA']"), *PAIR)
     assert project.run() == project.run() == 0
     staged = project.root / "_build" / "sample"
     assert project.notebook.read_bytes() == written
-    assert "'sample'" in (staged / "book" / "one.ipynb").read_text()
+    for name in ("one.ipynb", "one-torch.ipynb"):
+        assert "'sample'" in (staged / "book" / name).read_text()
+    assert not (project.root / "book" / "one-torch.ipynb").exists()
     assert "Built with the sample text" in (staged / "_config.yml").read_text()
     assert (staged / "book" / "records" / "seeds.json").is_file()
     project.text = real
+    project.write(cell(COUNT))
     project.run()
     assert not staged.exists()
 

@@ -2,6 +2,7 @@
 
 import nbformat
 import yaml
+from outputs import is_torch
 
 SOURCE = '''\
 # Only where the package is missing, as on Colab.
@@ -10,8 +11,8 @@ import sys
 
 if importlib.util.find_spec("d2l_gru") is None:
     if not (3, 10) <= sys.version_info[:2] <= (3, 12):
-        raise RuntimeError("MXNet needs Python 3.10 to 3.12, and this is " + sys.version)
-    %pip install -q "d2l_gru[cpu] @ git+{url}"'''
+        raise RuntimeError("d2l_gru needs Python 3.10 to 3.12, and this is " + sys.version)
+    %pip install -q "d2l_gru[{extra}] @ git+{url}"'''
 
 
 def address(config):
@@ -24,6 +25,7 @@ def add_install_cell(notebook, url):
     """Put a cell that installs the package before the first code cell; without a URL do nothing."""
     codes = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     if url and codes:
-        cell = nbformat.v4.new_code_cell(SOURCE.format(url=url), metadata={"tags": ["remove-cell"]})
+        source = SOURCE.format(url=url, extra="torch" if is_torch(notebook) else "cpu")
+        cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["remove-cell"]})
         notebook.cells.insert(codes[0], cell)
     return notebook

@@ -5,9 +5,15 @@ import hashlib
 import json
 from importlib import metadata
 
-from outputs import code_cells, tags
+from outputs import code_cells, is_torch, tags
 
 TAGS_THAT_MATTER = {"gpu", "raises-exception", "skip-execution"}
+
+
+def installed(*names):
+    """Return the versions of those packages that are there; +cpu makes no other version."""
+    found = (d for d in metadata.distributions() if d.name in names)
+    return sorted({d.version.split("+")[0] for d in found})
 
 
 def skeleton(source, filename="<source>"):
@@ -38,16 +44,25 @@ class Fingerprints:
     """
 
     def __init__(self, root, corpus_sha256):
-        mxnet = {d.version for d in metadata.distributions() if d.name in ("mxnet", "mxnet-cu112")}
+        self._mxnet, self._corpus = installed("mxnet", "mxnet-cu112"), corpus_sha256
         sources = sorted((root / "src").rglob("*.py"))
-        package = [skeleton(path.read_text(), str(path)) for path in sources]
-        self._common = [sorted(mxnet), corpus_sha256, package]
+        torch = root / "src" / "d2l_gru" / "torch"  # only PyTorch's notebooks depend on it
+        read = {path: skeleton(path.read_text(), str(path)) for path in sources}
+        self._package = list(read.values())
+        self._package_of_mxnet = [read[path] for path in sources if torch not in path.parents]
         self._records = sorted((root / "book" / "records").glob("*"))
 
-    def of(self, notebook):
-        """Return the hash of the notebook's code, what is common, and the records it reads."""
+    def of(self, notebook, torch):
+        """Return the hash of the notebook's code, what it runs on, and the records it reads.
+
+        Args:
+            torch: the version of PyTorch, which counts for a PyTorch notebook.
+        """
         cells = [[cell.source, tags(cell) & TAGS_THAT_MATTER] for cell in code_cells(notebook)]
         code = json.dumps(cells, default=sorted)
         records = [path.read_text() for path in self._records if path.name in code]
-        everything = json.dumps([self._common, code, records])
+        common = [self._mxnet, self._corpus, self._package_of_mxnet]
+        if is_torch(notebook):
+            common = [torch, self._corpus, self._package]
+        everything = json.dumps([common, code, records])
         return hashlib.sha256(everything.encode()).hexdigest()

@@ -20,6 +20,11 @@ def tags(cell):
     return set(cell.metadata.get("tags", []))
 
 
+def is_torch(notebook):
+    """Whether it is the PyTorch notebook of a chapter."""
+    return any("torch" in tags(cell) for cell in notebook.cells)
+
+
 def tidy(notebook):
     """Drop what differs from run to run or from machine to machine."""
     for number, cell in enumerate(notebook.cells, 1):
@@ -28,11 +33,9 @@ def tidy(notebook):
     for name in ("jupytext", "widgets"):
         notebook.metadata.pop(name, None)
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    notebook.metadata.update(
-        kernelspec=kernel,
-        language_info={"name": "python"},
-        jupytext={"formats": "chapters///md:myst,book///ipynb"},
-    )
+    notebook.metadata.update(kernelspec=kernel, language_info={"name": "python"})
+    if not is_torch(notebook):  # the chapter's own is the pair of the other
+        notebook.metadata["jupytext"] = {"formats": "chapters///md:myst,book///ipynb"}
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 
@@ -55,22 +58,17 @@ def settle(notebook, old, root, same_text=True):
         same_text: whether both ran with one corpus; else the old outputs are another run's, and
             none of its speeds and dates are kept.
 
-    Returns:
-        The numbers of the code cells that need a GPU and have never had one.
-
     Raises:
         ChapterError: an output holds a path of this machine.
     """
     rules = (root / "tests" / "sanitize.cfg").read_text()
     rules = re.findall(r"^regex: (.*)\n^replace: (.*)$", rules, flags=re.MULTILINE)
-    stored, never_run = {}, []
+    stored = {}
     for cell in code_cells(old) if old else []:
         stored.setdefault(cell.source, []).append(cell)
     for number, cell in enumerate(code_cells(notebook), 1):
         before = stored[cell.source].pop(0) if stored.get(cell.source) else None
-        if cell.execution_count is None:  # empty, or for a GPU where there is none
-            if "gpu" in tags(cell) and not (before and before.execution_count):
-                never_run.append(number)
+        if cell.execution_count is None:  # empty, or what it needs is not here
             cell.outputs = before.outputs if before else []
             cell.execution_count = number if before and before.execution_count else None
         else:
@@ -88,7 +86,6 @@ def settle(notebook, old, root, same_text=True):
                 f"code cell {number}: its output holds {path}, a path of this machine; print "
                 "something that is the same everywhere"
             )
-    return never_run
 
 
 def _merge_streams(outputs):

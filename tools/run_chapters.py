@@ -1,11 +1,13 @@
 """Bring book/*.ipynb up to date with chapters/*.md, and run those whose outputs are stale.
 
 The markdown always wins.  A notebook is stale when its code, the package, the corpus, a record it
-reads or MXNet's version differs from what made its outputs.  Where the sample text stands in for
-the corpus, all of this happens in a copy, _build/sample/, and book/ is left alone.
+reads or MXNet's version differs from what made its outputs.  A chapter with cells in PyTorch has a
+second notebook, NAME-torch.  Where the sample text stands in for the corpus, all of this happens in
+a copy, _build/sample/, and book/ is left alone.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -18,10 +20,11 @@ import jupytext
 import nbformat
 import yaml
 from colab import add_install_cell, address
-from fingerprint import Fingerprints
+from fingerprint import Fingerprints, installed
 from jupytext.myst import MystMetadataParsingError
 from nbformat import ValidationError
-from outputs import ChapterError, adopt, code_cells, settle, tags, tidy
+from outputs import ChapterError, adopt, code_cells, is_torch, settle, tags, tidy
+from voices import TORCH, split
 
 from d2l_gru import corpus
 
@@ -43,6 +46,10 @@ class Book:
         self.home = self.staging / "book" if self.sample else self.stored
         self.fingerprints = Fingerprints(root, text.sha256)
         self.url = address(root / "_config.yml")
+        self.torch = next(iter(installed("torch")), None)
+        self.notebooks = {}  # as written
+        for path in sorted((root / "chapters").glob("*.md")):
+            self.notebooks.update(self.split(path))
 
     def stage(self):
         """Make _build/sample hold what Jupyter Book needs but the notebooks; or remove it."""
@@ -59,20 +66,30 @@ class Book:
         if not staged.is_file() or staged.read_text() != text:  # a new file is rendered anew
             staged.write_text(text)
 
-    def read(self, name):
-        """Return the chapter as written, and the notebook as last run (None without one)."""
-        source = self.root / "chapters" / f"{name}.md"
+    def split(self, path):
+        """Return the notebooks of a chapter as written, by their names."""
+        with self.readable(path):
+            chapter = jupytext.read(path, fmt="md:myst")
+            if not chapter.cells:
+                raise ChapterError(f"chapters/{path.name} is empty")
+            notebooks = split(path.stem, chapter)
+            for notebook in notebooks.values():
+                tidy(add_install_cell(notebook, self.url))
+            return notebooks
+
+    def last_run(self, name):
+        """Return the notebook as last run; None without one."""
+        for path in (self.home / f"{name}.ipynb", self.stored / f"{name}.ipynb"):
+            if path.is_file():
+                with self.readable(path):
+                    return nbformat.read(path, as_version=4)
+
+    @contextlib.contextmanager
+    def readable(self, path):
         try:
-            written, old = jupytext.read(source, fmt="md:myst"), None
-            tidy(add_install_cell(written, self.url))
-            for source in (self.stored / f"{name}.ipynb", self.home / f"{name}.ipynb"):
-                if source.is_file():
-                    old = nbformat.read(source, as_version=4)
+            yield
         except UNREADABLE as error:
-            raise ChapterError(f"{source.relative_to(self.root)} cannot be read: {error}") from None
-        if not written.cells:
-            raise ChapterError(f"chapters/{name}.md is empty")
-        return written, old
+            raise ChapterError(f"{path.relative_to(self.root)} cannot be read: {error}") from None
 
     def write(self, name, notebook):
         """Replace the notebook at once or not at all; return whether it changed."""
@@ -88,29 +105,46 @@ class Book:
             temporary.unlink(missing_ok=True)
         return True
 
+    def stamp(self, notebook, old):
+        """Return what a run of the notebook is stamped with.
+
+        Without PyTorch, its version is that of the last run.
+        """
+        torch = {"torch": self.torch or _stamp(old).get("torch")} if is_torch(notebook) else {}
+        fingerprint = self.fingerprints.of(notebook, torch.get("torch"))
+        return {"fingerprint": fingerprint, "corpus": self.text.name, **torch}
+
     def is_stale(self, notebook, old):
-        recorded = old.metadata.get("d2l_gru", {}).get("fingerprint") if old else None
-        return recorded != self.fingerprints.of(notebook) or not _is_whole(notebook, old)
+        recorded, new = (
+            stamp.get("fingerprint") for stamp in (_stamp(old), self.stamp(notebook, old))
+        )
+        return recorded != new or not _is_whole(notebook, old)
 
     def update(self, name, force=False):
         """Bring one notebook up to date, and say so if it changed."""
-        notebook, old = self.read(name)
-        stamp = {"fingerprint": self.fingerprints.of(notebook), "corpus": self.text.name}
-        start = time.time()
-        if stale := force or self.is_stale(notebook, old):
+        notebook, old = self.notebooks[name], self.last_run(name)
+        stamp, start = self.stamp(notebook, old), time.time()
+        stale = force or self.is_stale(notebook, old)
+        runs = stale and (self.torch or not is_torch(notebook))
+        if stale:
             try:
-                self.run(name, notebook)
-                same_text = old and old.metadata.get("d2l_gru", {}).get("corpus") == self.text.name
-                for number in settle(tidy(notebook), old, self.root, same_text):
-                    print(f"{name}: code cell {number} has no output until a GPU ran it")
+                if runs:
+                    self.run(name, notebook)
+                else:
+                    print(f"{name}: not run, since PyTorch is missing; `make torch` installs it")
+                    stamp = _stamp(old)
+                settle(tidy(notebook), old, self.root, _stamp(old).get("corpus") == self.text.name)
             except ChapterError as error:
-                raise ChapterError(f"chapters/{name}.md, {error}") from None
+                raise ChapterError(f"{_source(name)}, {error}") from None
+            for number, cell in enumerate(code_cells(notebook), 1):
+                if runs and "gpu" in tags(cell) and not cell.execution_count:
+                    print(f"{name}: code cell {number} has no output until a GPU ran it")
         else:
             adopt(notebook, old)
         notebook.metadata["d2l_gru"] = stamp
         nbformat.validate(notebook)
         changed = self.write(name, notebook)
-        if stale:
+        if runs:
             print(f"{name}: ran in {time.time() - start:.1f} s", flush=True)
         elif changed:
             print(f"{name}: text refreshed", flush=True)
@@ -150,6 +184,16 @@ class Book:
                 raise ChapterError(_describe(error, cells, started)) from None
 
 
+def _stamp(old):
+    return old.metadata.get("d2l_gru", {}) if old else {}
+
+
+def _source(name):
+    """Name the chapter of a notebook, and its voice."""
+    chapter = name.removesuffix(TORCH)
+    return f"chapters/{chapter}.md" + (" in PyTorch" if chapter != name else "")
+
+
 def _is_whole(notebook, old):
     """Whether the stored cells are the chapter's, and each has its run (a GPU's may be missing)."""
     written, stored = ([cell.source for cell in code_cells(part)] for part in (notebook, old))
@@ -160,9 +204,13 @@ def _is_whole(notebook, old):
 
 
 def _lacks_gpu(cells):
-    """Whether some cells need a GPU and there is none; MXNet is asked only if some do."""
+    """Whether some cells need a GPU and there is none; who would use it is asked only if so."""
     if not any("gpu" in tags(cell) for cell in cells):
         return False
+    if any("torch" in tags(cell) for cell in cells):
+        import torch
+
+        return not torch.cuda.is_available()
     from d2l_gru import try_gpu
 
     return try_gpu().device_type != "gpu"
@@ -183,7 +231,7 @@ def check(book, names):
     """Return 1, and say which, if chapters are stale or their notebooks hold other text."""
     late = 0
     for name in names:
-        notebook, old = book.read(name)
+        notebook, old = book.notebooks[name], book.last_run(name)
         if book.is_stale(notebook, old):
             print(f"{name}: stale")
         elif _text(notebook) != _text(old):
@@ -206,11 +254,6 @@ def main(arguments=None, root=ROOT):
     parser.add_argument("--check", action="store_true", help="only say which are stale")
     options = parser.parse_args(arguments)
 
-    names = sorted(path.stem for path in (root / "chapters").glob("*.md"))
-    chosen = [Path(chapter).stem for chapter in options.chapter] or names
-    if unknown := sorted(set(chosen) - set(names)):
-        print(f"no such chapter: {', '.join(unknown)}; there are {', '.join(names)}")
-        return 1
     try:
         text = corpus.find(download=not options.check)
     except (OSError, ValueError) as error:
@@ -218,6 +261,11 @@ def main(arguments=None, root=ROOT):
         return 1
     try:
         book = Book(root, text)
+        asked = {Path(chapter).stem for chapter in options.chapter}
+        if unknown := sorted(asked - {*book.notebooks}):
+            print(f"no such chapter: {', '.join(unknown)}; there are {', '.join(book.notebooks)}")
+            return 1
+        chosen = [n for n in book.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
         if options.check:
             return check(book, chosen)
         print(corpus.describe(text), flush=True)
@@ -230,7 +278,7 @@ def main(arguments=None, root=ROOT):
     except ChapterError as error:
         print(error, file=sys.stderr)
         return 1
-    orphans = sorted(p.name for p in book.stored.glob("*.ipynb") if p.stem not in names)
+    orphans = sorted(p.name for p in book.stored.glob("*.ipynb") if p.stem not in book.notebooks)
     for orphan in orphans:
         print(f"book/{orphan} belongs to no chapter; remove it", file=sys.stderr)
     return int(bool(orphans))

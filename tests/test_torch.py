@@ -1,10 +1,12 @@
 """The twin package: its names, and life without MXNet, without PyTorch, or with an old one."""
 
 import inspect
+import re
 import subprocess
 import sys
 
 import pytest
+from tools_of_the_build import ROOT
 
 import d2l_gru
 import d2l_gru.torch as d2l
@@ -45,6 +47,14 @@ def test_a_name_is_documented_and_takes_what_mxnet_s_takes(name):
         assert inspect.signature(value) == inspect.signature(other)
     if hasattr(d2l_gru, name) and value.__module__.startswith("d2l_gru.torch"):
         assert value.__module__.replace(".torch", "") == getattr(d2l_gru, name).__module__
+
+
+@needs_torch
+@pytest.mark.parametrize("name", ["CapturedStep", "train_captured", "to_mxnet", "to_torch"])
+def test_the_page_on_the_package_has_the_signature(name):
+    page = (ROOT / "chapters" / "api.md").read_text()
+    written = re.search(rf"d2l_gru\.torch\.{name}(\(.*\))", page)[1].replace('"', "'")
+    assert written == str(inspect.signature(getattr(d2l, name)))
 
 
 @needs_torch

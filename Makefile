@@ -19,7 +19,7 @@ BIN := .venv/bin
 SOURCE = $(if $(wildcard _build/sample/_config.yml),_build/sample,.)
 DONE = _build/html/.done$(if $(STRICT),-strict)$(subst /,-,$(SOURCE))
 SOURCES = _config.yml $(wildcard tools/*.py) requirements/cpu.txt \
-	$(wildcard $(SOURCE)/_config.yml $(addprefix $(SOURCE)/book/,* assets/* widgets/*) src/d2l_gru/*.py)
+	$(wildcard $(SOURCE)/_config.yml $(addprefix $(SOURCE)/book/,* assets/* widgets/*) src/d2l_gru/*.py src/d2l_gru/*/*.py)
 SLIDES = _build/slides/.done$(subst /,-,$(SOURCE))
 PRINT = _build/.print-$(PAPER)$(subst /,-,$(SOURCE))
 SPHINX = BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)

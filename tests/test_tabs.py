@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -167,12 +168,13 @@ def source(tmp_path_factory):
     shutil.copytree(ROOT / "book", book, ignore=shutil.ignore_patterns("*.ipynb"))
     config = (ROOT / "_config.yml").read_text().replace(": tools", f": {ROOT / 'tools'}")
     (source / "_config.yml").write_text(config)
-    toc = "format: jb-book\nroot: index\nchapters: [{file: gates}, {file: gpu}]\n"
-    (book / "_toc.yml").write_text(
-        toc.replace("\nchapters", "\noptions: {numbered: true}\nchapters")
-    )
-    for name, text in {"index": INDEX, "gates": CHAPTER, "gpu": OTHER}.items():
+    pages = {"index": INDEX, "gates": CHAPTER, "gpu": OTHER}
+    pages |= {name: f"# The {name}\n" for name in ("notation", "api", "references")}
+    for name, text in pages.items():
         write(book, name, text)
+    toc = "format: jb-book\nroot: index\noptions: {numbered: true}\nchapters:\n"
+    toc += "".join(f"- file: {name}\n" for name in pages if name != "index")
+    (book / "_toc.yml").write_text(toc)
     return source
 
 
@@ -288,6 +290,35 @@ def test_notebooks_that_part_are_named(source, html):
     done = build(source, "html", html)
     path.write_text(before)
     assert done.returncode and "gpu-torch.ipynb has not the cells of gpu.ipynb" in done.stdout
+
+
+def test_on_paper_pytorch_is_an_appendix(source):
+    out = source / "out" / "latex"
+    done = build(source, "latex", out, "-n", "-W", "--keep-going")
+    assert done.returncode == 0, done.stdout
+    whole = (out / "book.tex").read_text().replace(r"\PYGZdq{}", '"')
+    whole = re.sub(r"\\PYG\{[^}]*\}\{([^{}]*)\}", r"\1", whole)
+    before, after = whole.split(r"\chapter{The code in PyTorch}")
+    assert r"\chapter{The notation}" in before and after.index(r"\chapter{The api}")
+    assert "says mxnet" in before and "torch" not in before.split(r"\mainmatter")[1]
+    code = after.split(r"\chapter")[0]
+    words = [
+        r"\section{Gates}",
+        "import torch",
+        r"\subsection{A section of x}",
+        "svg(torch)",
+        '"slide of torch"',
+        r"\subsection{Solution to Exercise 1.1}",
+        '"solved with torch"',
+        r"\section{GPU}",
+        '"torch here"',
+    ]
+    places = [code.find(part) for part in words]
+    assert -1 not in places and places == sorted(places), dict(zip(words, places, strict=True))
+    for absent in ("mxnet", "says", "removed", "shared", "different", r"\includegraphics"):
+        assert absent not in code
+    labels = re.findall(r"\\label\{.*?\}+", whole)
+    assert sorted(labels) == sorted(set(labels))
 
 
 def test_slides_speak_mxnet(source):

@@ -1,7 +1,8 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test run html pdf slides serve preview doctor gpu-build lint lock setup clean
+.PHONY: help book test run html pdf slides serve preview doctor gpu-build torch gpu-outputs \
+	lint lock setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -95,6 +96,9 @@ gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a st
 	test -x _build/gpu-build/bin/python || $(BIN)/python -m venv _build/gpu-build
 	_build/gpu-build/bin/python -m pip install -q --no-deps --require-hashes -r requirements/gpu.txt
 	D2L_GRU_GPU_BUILD=_build/gpu-build/bin/python $(BIN)/pytest -m gpu_build $(ARGS)
+
+torch: setup ## install PyTorch, where the set-up could not
+	@$(BIN)/python tools/setup.py --torch
 
 lint: setup ## check the style of the code
 	$(BIN)/ruff check

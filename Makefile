@@ -26,7 +26,7 @@ PRINT = _build/.print-$(PAPER)$(subst /,-,$(SOURCE))
 SPHINX = BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: STRICT=1 (warnings are errors), PYTHON=python3.12, ARGS="..."'
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
@@ -99,6 +99,9 @@ gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a st
 
 torch: setup ## install PyTorch, where the set-up could not
 	@$(BIN)/python tools/setup.py --torch
+
+gpu-outputs: setup ## run what the chapters have for PyTorch on a GPU, and record what it prints
+	@$(BIN)/python tools/gpu_outputs.py $(ARGS)
 
 lint: setup ## check the style of the code
 	$(BIN)/ruff check

@@ -22,6 +22,12 @@ def seeded():
 
 
 @pytest.fixture
+def torch():
+    """PyTorch; without it, the tests that need it are skipped."""
+    return pytest.importorskip("torch", reason="needs PyTorch: pip install 'torch>=2.6'")
+
+
+@pytest.fixture
 def real_corpus():
     """Skip, with the reason, where the sample stands in for The Time Machine."""
     from d2l_gru import corpus

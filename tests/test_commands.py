@@ -94,7 +94,7 @@ def test_ctrl_c_before_the_first_update_says_that_nothing_was_kept(folder, capsy
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("d2l_gru.run.make_model", interrupted)
+    monkeypatch.setattr("d2l_gru._on_mxnet.make_model", interrupted)
     assert train("--checkpoints", "run") == 130
     assert capsys.readouterr().err == "\nstopped before there was anything to keep\n"
     assert train() == 130

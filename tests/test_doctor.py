@@ -154,6 +154,20 @@ def test_missing_programs_are_notes_with_a_command(monkeypatch):
     assert doctor._browser() == ("browser", "OK", "/bin/chromium", None)
 
 
+def test_pytorch_is_optional(monkeypatch):
+    monkeypatch.setattr(installation, "version_of", {}.get)
+    missing = doctor._pytorch()
+    assert missing.state == doctor.NOTE and "pip install 'torch>=2.6'" in missing.mend
+    monkeypatch.setattr(installation, "version_of", {"torch": "2.6.0"}.get)
+    for out, said in (("", "2.6.0, on the CPU"), ("H200\n", "2.6.0, on H200")):
+        answer = doctor.subprocess.CompletedProcess([], 0, out, "")
+        monkeypatch.setattr(doctor.subprocess, "run", lambda *_, answer=answer, **__: answer)
+        assert doctor._pytorch() == ("PyTorch", "OK", said, None)
+    broken = doctor.subprocess.CompletedProcess([], 1, "", "x\nOSError: libcudart.so.13\n")
+    monkeypatch.setattr(doctor.subprocess, "run", lambda *_, **__: broken)
+    assert doctor._pytorch()[1:3] == ("note", "2.6.0 cannot be imported: OSError: libcudart.so.13")
+
+
 def test_a_product_that_hangs_or_crashes_is_a_fault(monkeypatch):
     monkeypatch.setattr(doctor, "TRIAL", "import os; os.kill(os.getpid(), 11)")
     assert doctor._trial()[1:3] == ("FAULT", "a small product failed: ended with status -11")

@@ -2,6 +2,7 @@
 
 The companion package of the book *The Gated Recurrent Unit*.  ``import d2l_gru as d2l`` gives every
 public name below; each module is loaded when one of its names is first used.
+``import d2l_gru.torch as d2l`` gives the same names for PyTorch.
 """
 
 import importlib
@@ -27,16 +28,15 @@ _NAMES = {
     "scratch": ["RNNModelScratch", "get_params", "gru", "init_gru_state"],
     "concise": ["RNNModel"],
     "training": [
-        "History",
         "grad_clipping",
         "gradient_norm",
-        "perplexity",
         "set_seed",
         "sgd",
         "train",
         "train_ch8",
         "train_epoch",
     ],
+    "history": ["History", "perplexity"],
     "prediction": ["predict", "predict_ch8"],
     "device": ["try_all_gpus", "try_gpu"],
     "plotting": ["PerplexityCurve", "use_svg_display"],

@@ -5,6 +5,8 @@ Each raises at once, and names the argument, its value and what is allowed.
 
 import numbers
 
+import numpy
+
 
 def check_int(name, value, minimum):
     """Return `value` as an int; raise TypeError or ValueError unless it is one >= `minimum`."""
@@ -13,6 +15,13 @@ def check_int(name, value, minimum):
     if value < minimum:
         raise ValueError(f"{name} must be >= {minimum}, not {value}")
     return int(value)
+
+
+def check_seed(seed):
+    """Return `seed` as an int; raise unless it is in [0, 2**31), of which every generator knows."""
+    if (seed := check_int("seed", seed, 0)) >= 2**31:
+        raise ValueError(f"seed must be < 2**31, not {seed}")
+    return seed
 
 
 def check_number(name, value):
@@ -44,23 +53,51 @@ def check_context(device):
 
 
 def check_device(name, array, device):
-    """Raise ValueError unless `array` lies on `device`."""
-    if array.ctx != device:
-        raise ValueError(f"{name} is on {array.ctx}, but {device} is needed")
+    """Raise ValueError unless `array`, of any framework, lies on `device`."""
+    if (where := device_of(array)) != device:
+        raise ValueError(f"{name} is on {where}, but {device} is needed")
+
+
+def device_of(array):
+    """Return where an array of MXNet (``ctx``) or PyTorch (``device``) lies."""
+    return array.ctx if hasattr(array, "ctx") else array.device
 
 
 def check_token_ids(name, X, vocab_size):
     """Raise ValueError unless `X` is a 2-D array of ids in [0, vocab_size).
 
-    ``npx.one_hot`` would turn an id out of range into a row of zeros without a word.
+    MXNet's ``one_hot`` would turn an id out of range into a row of zeros without a word.
     """
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(
-            f"{name} must have shape (batch_size, num_steps), none of them 0, not {X.shape}"
+            f"{name} must have shape (batch_size, num_steps), none of them 0, not {tuple(X.shape)}"
         )
-    ids = X.asnumpy()
+    ids = X.asnumpy() if hasattr(X, "asnumpy") else numpy.asarray(X)
     bad = ids[(ids < 0) | (ids >= vocab_size) | (ids % 1 != 0)]
     if bad.size:
         raise ValueError(
             f"token ids must be whole numbers in [0, {vocab_size}), but {name} holds {bad[0]}"
         )
+
+
+def check_gru(inputs, state, params):
+    """Raise ValueError unless inputs, state and the 11 parameters of a GRU fit together."""
+    names = "W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h W_hq b_q".split()
+    if len(params) != len(names):
+        raise ValueError(f"params must be 11 arrays, {', '.join(names)}, not {len(params)}")
+    if len(state) != 1:
+        raise ValueError(f"state must be 1 array, (H,), not {len(state)}")
+    if inputs.ndim != 3 or inputs.shape[0] < 1:
+        raise ValueError(
+            f"inputs must have shape (num_steps, batch_size, num_inputs), not {tuple(inputs.shape)}"
+        )
+    _, batch_size, num_inputs = inputs.shape
+    num_hiddens, num_outputs = params[1].shape[-1], params[-2].shape[-1]
+    (H,) = state
+    check_shape("H", H, (batch_size, num_hiddens))
+    gates = [(num_inputs, num_hiddens), (num_hiddens, num_hiddens), (num_hiddens,)]
+    shapes = 3 * gates + [(num_hiddens, num_outputs), (num_outputs,)]
+    for name, param, shape in zip(names, params, shapes, strict=True):
+        check_shape(name, param, shape)
+        check_device(name, param, device_of(inputs))
+    check_device("H", H, device_of(inputs))

@@ -2,8 +2,6 @@
 
 import sys
 
-from tqdm.auto import tqdm
-
 
 def is_live_notebook():
     """Whether this is a notebook with a person in front of it.
@@ -20,5 +18,8 @@ def is_live_notebook():
 
 def progress(iterable, **options):
     """Wrap `iterable` in a tqdm bar that vanishes at the end, where somebody looks."""
-    seen = is_live_notebook() or sys.stderr.isatty()
-    return tqdm(iterable, leave=False, disable=not seen, **options)
+    if not (is_live_notebook() or sys.stderr.isatty()):
+        return iterable
+    from tqdm.auto import tqdm
+
+    return tqdm(iterable, leave=False, **options)

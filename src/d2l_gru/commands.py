@@ -9,7 +9,7 @@ import time
 import warnings
 from pathlib import Path
 
-from d2l_gru import job
+from d2l_gru import frameworks, job
 
 NUMBERS = ("max_tokens", "num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs")
 
@@ -28,6 +28,7 @@ def add_train_parser(subparsers):
         help="random instead of consecutive sampling",
     )  # fmt: skip
     parser.add_argument("--device", help="cpu, gpu, one like gpu:1, or several: gpu:0,gpu:1")
+    _add_framework(parser)
     parser.add_argument("--log", metavar="FILE", help="append a line of JSON for each epoch")
     parser.add_argument("--checkpoints", metavar="FOLDER", help="where to keep the newest three")
     parser.add_argument(
@@ -48,7 +49,12 @@ def add_sample_parser(subparsers):
     parser.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cpu, gpu or one like gpu:1")
+    _add_framework(parser)
     parser.set_defaults(run=lambda options: _guarded(sample, options))
+
+
+def _add_framework(parser):
+    parser.add_argument("--framework", choices=("mxnet", "torch"), default="mxnet")
 
 
 def _clip(text):
@@ -67,10 +73,8 @@ def _guarded(command, options):
             return job.leave(2)
 
 
-def _device(text):
-    from d2l_gru.device import parse_device, try_gpu
-
-    return try_gpu() if text is None else parse_device(text)
+def _device(text, framework):
+    return framework.try_gpu() if text is None else framework.parse_device(text)
 
 
 def train(options):
@@ -87,7 +91,8 @@ def train(options):
             from d2l_gru.run import Run
 
             names = [None] if options.device is None else options.device.split(",")
-            run = Run(setting, [_device(name) for name in names], found, store)
+            framework = frameworks.load(options.framework)
+            run = Run(setting, [_device(name, framework) for name in names], found, store)
             finished = _go(run, options)
     except KeyboardInterrupt:  # before the first update, or twice
         _say_how_to_go_on(options)
@@ -241,14 +246,14 @@ def _open_log(name, run):
 def sample(options):
     """Print a completion."""
     from d2l_gru import checkpoint
-    from d2l_gru.prediction import predict
     from d2l_gru.run import load_model
-    from d2l_gru.training import set_seed
 
     path = Path(options.checkpoint)
     arrays, meta = checkpoint.load(path) if path.is_file() else checkpoint.latest(path)[1:]
-    device = _device(options.device)
+    framework = frameworks.load(options.framework)
+    device = _device(options.device, framework)
     model, vocab = load_model(arrays, meta, device)
-    set_seed(options.seed)
-    print(predict(options.prefix, options.length, model, vocab, device, options.temperature))
+    framework.set_seed(options.seed)
+    how = options.prefix, options.length, model, vocab, device, options.temperature
+    print(framework.predict(*how))
     return 0

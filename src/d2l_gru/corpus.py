@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
-
 FILE = "timemachine.txt"
 URL = f"http://d2l-data.s3-accelerate.amazonaws.com/{FILE}"
 SHA256 = "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516"
@@ -57,6 +55,8 @@ def find(download=True):
             raise ValueError(f"{path} is not the expected text: {_hashes(found)}")
         return Corpus("timemachine", path, SHA256, "found in D2L_GRU_DATA")
 
+    import pooch  # not needed where the text is at hand
+
     path = Path(pooch.os_cache("d2l_gru")) / FILE
     if path.is_file() and _sha256(path) == SHA256:
         return Corpus("timemachine", path, SHA256, "found in the cache")
@@ -72,6 +72,7 @@ def find(download=True):
 
 def _download(path):
     """Fetch the text to `path`; raise ConnectionError where the network does not deliver it."""
+    import pooch
     import requests  # slow to import, and needed once in the life of a cache
 
     try:

@@ -4,14 +4,11 @@ The environment variable ``D2L_GRU_DEVICE`` chooses for all of the package: ``cp
 ``gpu:1``.  A choice that cannot be met raises, and never becomes another one.
 """
 
-import os
-import re
-
-from d2l_gru import cuda
-from d2l_gru._checks import check_int
+from d2l_gru import cuda, device_names
 from d2l_gru._mxnet import npx
+from d2l_gru.device_names import VARIABLE
 
-VARIABLE = "D2L_GRU_DEVICE"
+__all__ = ["VARIABLE", "parse_device", "try_all_gpus", "try_gpu"]
 
 
 def _gpus():
@@ -20,6 +17,10 @@ def _gpus():
     driver = cuda.find_driver() if count else None
     unusable = {gpu.number for gpu in driver.gpus if not gpu.usable} if driver else set()
     return [number for number in range(count) if number not in unusable]
+
+
+def _context(kind, number):
+    return npx.gpu(number) if kind == "gpu" else npx.cpu(number)
 
 
 def parse_device(text, source="device"):
@@ -36,20 +37,7 @@ def parse_device(text, source="device"):
     Raises:
         ValueError: it is no such name, or there is no such GPU that MXNet can use.
     """
-    match = re.fullmatch(r"(cpu|gpu)(?::([0-9]{1,4}))?", text)
-    if not match:
-        raise ValueError(f"{source} must be 'cpu', 'gpu' or one like 'gpu:1', not {text!r}")
-    number = int(match[2] or 0)
-    if match[1] == "cpu":
-        return npx.cpu(number)
-    usable = _gpus()
-    if number not in usable:
-        there = ", ".join(f"gpu:{i}" for i in usable) or "no GPU"
-        raise ValueError(
-            f"{source} is {text!r}, but MXNet can use {there} here; "
-            "`python -m d2l_gru doctor` tells why"
-        )
-    return npx.gpu(number)
+    return _context(*device_names.parse(text, source, _gpus, "MXNet"))
 
 
 def try_gpu(i=0):
@@ -69,14 +57,7 @@ def try_gpu(i=0):
 
     Source: Dive into Deep Learning, ``d2l.try_gpu``, 2019; the variable was added.
     """
-    i = check_int("i", i, 0)
-    chosen = os.environ.get(VARIABLE)
-    if not chosen:
-        return npx.gpu(i) if i in _gpus() else npx.cpu()
-    device = parse_device(chosen, VARIABLE)
-    if chosen == "gpu" and i:
-        return parse_device(f"gpu:{i}", VARIABLE)
-    return device if not i else npx.cpu()
+    return _context(*device_names.choose(i, _gpus, "MXNet"))
 
 
 def try_all_gpus():
@@ -92,9 +73,4 @@ def try_all_gpus():
 
     Source: Dive into Deep Learning, ``d2l.try_all_gpus``, 2019.
     """
-    chosen = os.environ.get(VARIABLE)
-    if chosen:
-        device = parse_device(chosen, VARIABLE)
-        if chosen != "gpu":
-            return [device]
-    return [npx.gpu(i) for i in _gpus()] or [npx.cpu()]
+    return [_context(*pair) for pair in device_names.choose_all(_gpus, "MXNet")]

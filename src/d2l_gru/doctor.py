@@ -42,7 +42,7 @@ def examine():
     found += [part for part in _parts() if part.subject not in at_fault]
     if not faults:
         found.append(_trial())
-    return [*found, _corpus(), _tex(), _browser()]
+    return [*found, _pytorch(), _corpus(), _tex(), _browser()]
 
 
 def _parts():
@@ -87,6 +87,19 @@ def _trial():
     last = (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]
     mend = "follow what the message says; in a clone of the book, rm -r .venv && make setup"
     return Finding("computing", FAULT, f"a small product failed: {last}", mend)
+
+
+def _pytorch():
+    version = installation.version_of("torch")
+    if version is None:
+        mend = "python -m pip install 'torch>=2.6'"
+        return Finding("PyTorch", NOTE, "not installed; its half of the book needs it", mend)
+    code = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        return Finding("PyTorch", NOTE, f"{version} cannot be imported: {last}")
+    return Finding("PyTorch", OK, f"{version}, on {done.stdout.strip() or 'the CPU'}")
 
 
 def _corpus():

@@ -1,38 +1,13 @@
-"""From token ids to minibatches, by consecutive or by random sampling."""
+"""From token ids to minibatches of MXNet arrays, by consecutive or by random sampling."""
 
-import random
-
-import numpy
-
-from d2l_gru._checks import check_int
+from d2l_gru import sampling
 from d2l_gru._mxnet import np
 from d2l_gru.data import load_corpus_time_machine
 
 
-def _check_corpus(corpus, batch_size, num_steps):
-    """Return the corpus as an int32 array; raise unless it fills a minibatch of this size."""
-    batch_size = check_int("batch_size", batch_size, 1)
-    num_steps = check_int("num_steps", num_steps, 1)
-    # The last token is a target only, hence the 1.
-    if len(corpus) < batch_size * num_steps + 1:
-        raise ValueError(
-            f"a corpus of {len(corpus)} tokens is shorter than one minibatch: batch_size "
-            f"{batch_size} * num_steps {num_steps} + 1 = {batch_size * num_steps + 1} are needed"
-        )
-    ids = corpus.asnumpy() if hasattr(corpus, "asnumpy") else numpy.asarray(corpus)
-    if not numpy.issubdtype(ids.dtype, numpy.integer):
-        raise TypeError(f"corpus must hold token ids, whole numbers, not {corpus[0]!r}")
-    if ids.ndim != 1:
-        raise ValueError(f"corpus must be one sequence of token ids, not of shape {ids.shape}")
-    if ids.max() >= 2**31:
-        raise ValueError(f"token ids must be below 2**31, but corpus holds {ids.max()}")
-    return ids.astype("int32")
-
-
-def _from_random_offset(ids, batch_size, num_steps):
-    """Return the ids from an offset in [0, num_steps) on: epochs cut at different places."""
-    spare = len(ids) - 1 - batch_size * num_steps
-    return ids[random.randint(0, min(num_steps - 1, spare)) :]
+def _arrays(pairs):
+    for X, Y in pairs:
+        yield np.array(X, dtype="int32"), np.array(Y, dtype="int32")
 
 
 def seq_data_iter_consecutive(corpus, batch_size, num_steps):
@@ -54,16 +29,8 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
 
     Source: Dive into Deep Learning, ``d2l.seq_data_iter_consecutive``, 2019.
     """
-    return _consecutive(_check_corpus(corpus, batch_size, num_steps), batch_size, num_steps)
-
-
-def _consecutive(ids, batch_size, num_steps):
-    ids = _from_random_offset(ids, batch_size, num_steps)
-    row_length = (len(ids) - 1) // batch_size
-    Xs = ids[: batch_size * row_length].reshape(batch_size, row_length)
-    Ys = ids[1 : batch_size * row_length + 1].reshape(batch_size, row_length)
-    for i in range(0, row_length - num_steps + 1, num_steps):
-        yield _arrays(Xs[:, i : i + num_steps], Ys[:, i : i + num_steps])
+    ids = sampling.check_corpus(corpus, batch_size, num_steps)
+    return _arrays(sampling.consecutive(ids, batch_size, num_steps))
 
 
 def seq_data_iter_random(corpus, batch_size, num_steps):
@@ -73,26 +40,11 @@ def seq_data_iter_random(corpus, batch_size, num_steps):
 
     Source: Dive into Deep Learning, ``d2l.seq_data_iter_random``, 2019.
     """
-    return _random(_check_corpus(corpus, batch_size, num_steps), batch_size, num_steps)
+    ids = sampling.check_corpus(corpus, batch_size, num_steps)
+    return _arrays(sampling.shuffled(ids, batch_size, num_steps))
 
 
-def _random(ids, batch_size, num_steps):
-    ids = _from_random_offset(ids, batch_size, num_steps)
-    starts = [i * num_steps for i in range((len(ids) - 1) // num_steps)]
-    random.shuffle(starts)
-    for i in range(0, len(starts) - batch_size + 1, batch_size):
-        batch = starts[i : i + batch_size]
-        yield _arrays(
-            numpy.stack([ids[j : j + num_steps] for j in batch]),
-            numpy.stack([ids[j + 1 : j + 1 + num_steps] for j in batch]),
-        )
-
-
-def _arrays(X, Y):
-    return np.array(X, dtype="int32"), np.array(Y, dtype="int32")
-
-
-class SeqDataLoader:
+class SeqDataLoader(sampling.Loader):
     """Minibatches of a corpus, drawn anew each time it is iterated over.
 
     Args:
@@ -106,14 +58,7 @@ class SeqDataLoader:
     Source: Dive into Deep Learning, ``d2l.SeqDataLoader``, 2019.
     """
 
-    def __init__(self, corpus, batch_size, num_steps, use_random_iter=False):
-        self.corpus = _check_corpus(corpus, batch_size, num_steps)
-        self.batch_size, self.num_steps = batch_size, num_steps
-        self.use_random_iter = use_random_iter
-
-    def __iter__(self):
-        sample = _random if self.use_random_iter else _consecutive
-        return sample(self.corpus, self.batch_size, self.num_steps)
+    arrays = staticmethod(_arrays)
 
 
 def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tokens=10_000):

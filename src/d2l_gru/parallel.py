@@ -10,7 +10,8 @@ import numpy
 
 from d2l_gru._checks import check_int, check_positive, check_shape, check_token_ids
 from d2l_gru._mxnet import autograd, gluon, mxnet, np, npx
-from d2l_gru.training import grad_clipping, gradient_norm, perplexity, sgd
+from d2l_gru.history import perplexity
+from d2l_gru.training import grad_clipping, gradient_norm, sgd
 
 STORES = ("device", "local", "dist_sync", "dist_device_sync")
 

@@ -1,10 +1,8 @@
 """Completing a text, greedily or by sampling."""
 
-import math
-import random
-
-from d2l_gru._checks import check_context, check_int, check_number
+from d2l_gru._checks import check_context
 from d2l_gru._mxnet import np
+from d2l_gru.completion import check_completion, complete
 from d2l_gru.device import try_gpu
 
 
@@ -31,43 +29,17 @@ def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
 
     Source: Dive into Deep Learning, ``d2l.predict_ch8``, 2019, to which sampling was added.
     """
-    check_int("num_preds", num_preds, 0)
-    if not 0 <= check_number("temperature, which is >= 0,", temperature) < math.inf:
-        raise ValueError(f"temperature must be finite and >= 0, not {temperature}")
-    check_prefix(prefix, vocab)
+    check_completion(prefix, num_preds, vocab, temperature)
     device = try_gpu() if device is None else check_context(device)
     model.prepare(device)
-
-    ids = vocab[list(prefix)]
     state = model.begin_state(1, device)
-    unread = ids
-    for _ in range(num_preds):
-        Y_hat, state = model(np.array([unread], dtype="int32", ctx=device), state)
-        unread = [_choose(Y_hat[-1].asnumpy(), temperature)]
-        ids = ids + unread
-    return "".join(vocab.to_tokens(ids))
 
+    def read(ids):
+        nonlocal state
+        Y_hat, state = model(np.array([ids], dtype="int32", ctx=device), state)
+        return Y_hat[-1].asnumpy()
 
-def check_prefix(prefix, vocab):
-    """Raise TypeError or ValueError unless `prefix` is a str of characters that `vocab` knows."""
-    if not isinstance(prefix, str):
-        raise TypeError(f"prefix must be a str, not {prefix!r}")
-    if not prefix:
-        raise ValueError("prefix must hold at least one character, but it is ''")
-    unknown = sorted({token for token in prefix if token not in vocab.token_to_idx})
-    if unknown:
-        raise ValueError(f"prefix {prefix!r} holds {unknown}, which the vocabulary lacks")
-
-
-def _choose(logits, temperature):
-    """Return the id of the largest logit, or draw one; logits (vocab_size,)."""
-    largest = float(logits.max())
-    if not math.isfinite(largest):
-        raise ValueError("the model's logits are not finite: its training diverged")
-    if temperature == 0:
-        return int(logits.argmax())
-    weights = [math.exp(float(logit - largest) / temperature) for logit in logits]
-    return random.choices(range(len(weights)), weights)[0]
+    return complete(prefix, num_preds, vocab, temperature, read)
 
 
 def predict_ch8(prefix, num_preds, model, vocab, device):

@@ -10,15 +10,10 @@ from pathlib import Path
 
 import numpy
 
-from d2l_gru import checkpoint, corpus
+from d2l_gru import checkpoint, corpus, frameworks
 from d2l_gru._checks import check_int, check_positive
-from d2l_gru._mxnet import mxnet, np, npx
-from d2l_gru.concise import RNNModel
 from d2l_gru.data import Vocab, load_corpus_time_machine
-from d2l_gru.minibatches import SeqDataLoader
-from d2l_gru.parallel import DataParallel, train_step_parallel
-from d2l_gru.scratch import RNNModelScratch, get_params, gru, init_gru_state
-from d2l_gru.training import History, perplexity, set_seed, train_step
+from d2l_gru.history import History, perplexity
 
 MODELS = ("scratch", "concise")
 
@@ -94,26 +89,15 @@ def read_text(name, max_tokens):
     return vocab[list(kept)], vocab, hashlib.sha256(data).hexdigest()
 
 
-def make_model(setting, vocab_size, device):
-    """Return the model of a `Setting`, on a device, with its parameters drawn."""
-    if setting.model == "scratch":
-        size = vocab_size, setting.num_hiddens
-        return RNNModelScratch(*size, device, get_params, init_gru_state, gru)
-    layer = mxnet.gluon.rnn.GRU(setting.num_hiddens, num_layers=setting.num_layers)
-    model = RNNModel(layer, vocab_size)
-    model.prepare(device)
-    model(np.zeros((1, 1), dtype="int32", ctx=device), model.begin_state(1, device))  # all shapes
-    return model
-
-
 class Run:
     """A model in training, update by update, on one device or several.
 
     Args:
         setting: `Setting`.
-        devices: where to train: a context, or a list of them, among which the rows are dealt out.
+        devices: where to train: an ``mxnet.Context`` or a ``torch.device``, which chooses the
+            framework, or a list of contexts, among which the rows are dealt out.
         from_checkpoint: (arrays, meta) as from `checkpoint.latest`; None to start anew.  It may
-            come from a run on other devices.
+            come from a run on other devices, or with the other framework.
         store: the store of a job, as from `job.member`; None outside of one.
 
     Attributes:
@@ -124,22 +108,24 @@ class Run:
 
     Raises:
         ValueError: the corpus is another than the checkpoint's, or too short, or the rows of a
-            minibatch cannot be dealt out evenly.
+            minibatch cannot be dealt out evenly, or several devices are PyTorch's.
     """
 
     def __init__(self, setting, devices, from_checkpoint=None, store=None):
         self.setting = setting
         self.devices = devices if isinstance(devices, list) else [devices]
         self.device = self.devices[0]
-        set_seed(setting.seed)
+        self.framework = frameworks.of(self.device)
+        self.framework.set_seed(setting.seed)
         ids, self.vocab, self.sha256 = read_text(setting.corpus, setting.max_tokens)
-        self.loader = SeqDataLoader(
+        self.loader = self.framework.SeqDataLoader(
             ids, setting.batch_size, setting.num_steps, setting.use_random_iter
         )
-        models = [make_model(setting, len(self.vocab), device) for device in self.devices]
+        make = self.framework.make_model
+        models = [make(setting, len(self.vocab), device) for device in self.devices]
         self.model, self.parallel, self.rank = models[0], None, 0
         if len(models) > 1 or store is not None:
-            self.parallel = DataParallel(models, store or "device")
+            self.parallel = _data_parallel(self.framework, models, store)
             self.parallel.rows(setting.batch_size)
             self.rank = self.parallel.rank
         self.history, self.epoch, self.updates = History(), 1, 0
@@ -153,7 +139,8 @@ class Run:
         # MXNet's generator, only the parameters' first values come.
         self.random_state = random.getstate()
         self.batch, self.num_tokens, self.seconds = 0, 0, 0.0
-        self.state, self.total, self.largest = None, np.zeros((), ctx=self.device), 0.0
+        self.state, self.total = None, self.framework.to_array(0.0, self.device)
+        self.largest = self.framework.to_array(0.0, self.device)
 
     def _sum(self, value):
         return value if self.parallel is None else self.parallel.sum_over_workers(value)
@@ -177,13 +164,14 @@ class Run:
 
         In a job each worker must call this, and the first one writes.
         """
-        arrays = {f"parameter {i}": p.asnumpy() for i, p in enumerate(self.model.parameters())}
+        values = self.framework.to_numpy
+        arrays = {f"parameter {i}": values(p) for i, p in enumerate(self.model.parameters())}
         if self.parallel is None or not self.state:
-            state = [H.asnumpy() for H in self.state or []]
+            state = [values(H) for H in self.state or []]
         else:
             state = self.parallel.join_states(self.state)
         arrays |= {f"state {i}": H for i, H in enumerate(state)}
-        arrays["loss"] = numpy.asarray(self._sum(self.total.asnumpy()))
+        arrays["loss"] = numpy.asarray(self._sum(values(self.total)))
         arrays["largest norm"] = numpy.float32(float(self.largest))
         meta = {
             "setting": dataclasses.asdict(self.setting),
@@ -197,7 +185,7 @@ class Run:
             "seconds": self.seconds,
             "random_state": self.random_state,
             "history": dataclasses.asdict(self.history),
-            "versions": {"python": platform.python_version(), "mxnet": mxnet.__version__},
+            "versions": {"python": platform.python_version(), **self.framework.VERSION},
         }
         return checkpoint.save(directory, arrays, meta, self.updates) if self.rank == 0 else None
 
@@ -209,18 +197,18 @@ class Run:
             )
         for params in self.parallel.params if self.parallel else [self.model.parameters()]:
             for i, param in enumerate(params):
-                param[:] = np.array(arrays[f"parameter {i}"], ctx=param.ctx)
+                self.framework.assign(param, arrays[f"parameter {i}"])
         states = sum(name.startswith("state ") for name in arrays)
         version, numbers, gauss = meta["random_state"]
         self.random_state = (version, tuple(numbers), gauss)
         state = [arrays[f"state {i}"] for i in range(states)]
         if self.parallel is None:
-            self.state = [np.array(H, ctx=self.device) for H in state]
+            self.state = [self.framework.to_array(H, self.device) for H in state]
         elif state:
             self.state = self.parallel.split_state(state)
         if self.rank == 0:  # of all workers' losses the sum is used
-            self.total = np.array(arrays["loss"], ctx=self.device)
-        self.largest = np.array(arrays["largest norm"], ctx=self.device)
+            self.total = self.framework.to_array(arrays["loss"], self.device)
+        self.largest = self.framework.to_array(arrays["largest norm"], self.device)
         self.history = History(**meta["history"])
         for name in ("epoch", "batch", "updates", "num_tokens", "seconds"):
             setattr(self, name, meta[name])
@@ -237,14 +225,15 @@ class Run:
             if number < self.batch:
                 continue
             loss, norm, self.state = self._step(X, Y, (self.state or None) if carry else None)
-            self.total, self.largest = self.total + loss, np.maximum(self.largest, norm)
-            self.num_tokens += Y.size
+            self.total = self.total + loss
+            self.largest = self.framework.maximum(self.largest, norm)
+            self.num_tokens += math.prod(Y.shape)
             self.batch, self.updates = number + 1, self.updates + 1
             self.seconds = before + time.perf_counter() - start
             yield
-        npx.waitall()
+        self.framework.wait(self.device)
         self.seconds = before + time.perf_counter() - start
-        total = float(self._sum(self.total.asnumpy()))
+        total = float(self._sum(self.framework.to_numpy(self.total)))
         self.history.perplexity.append(perplexity(total / self.num_tokens))
         self.history.tokens_per_second.append(self.num_tokens / self.seconds)
         self.history.gradient_norm.append(float(self.largest))
@@ -254,7 +243,9 @@ class Run:
     def _step(self, X, Y, state):
         lr, clip = self.setting.lr, self.setting.clip
         if self.parallel is None:
-            return train_step(self.model, X, Y, state, lr, self.device, clip)
+            return self.framework.train_step(self.model, X, Y, state, lr, self.device, clip)
+        from d2l_gru.parallel import train_step_parallel
+
         return train_step_parallel(self.parallel, X, Y, state, lr, clip)
 
     @property
@@ -263,15 +254,32 @@ class Run:
         return self.epoch > self.setting.num_epochs
 
 
+def _data_parallel(framework, models, store):
+    if "mxnet" not in framework.VERSION:
+        raise ValueError("several devices or workers need MXNet; with PyTorch a run has one device")
+    from d2l_gru.parallel import DataParallel
+
+    return DataParallel(models, store or "device")
+
+
 def load_model(arrays, meta, device):
-    """Return the model and `Vocab` of a checkpoint, to complete texts with; no corpus is needed."""
+    """Return the model and `Vocab` of a checkpoint, to complete texts with; no corpus is needed.
+
+    Args:
+        arrays, meta: as from `checkpoint.load`, of a run with either framework.
+        device: where to, an ``mxnet.Context`` or a ``torch.device``, which chooses the framework.
+
+    Raises:
+        ValueError: the parameters are not finite.
+    """
+    framework = frameworks.of(device)
     vocab = Vocab([token for token, _ in meta["vocab"]])
     vocab.token_freqs = [tuple(pair) for pair in meta["vocab"]]
     vocab.idx_to_token = ["<unk>", *(token for token, _ in vocab.token_freqs)]
     vocab.token_to_idx = {token: idx for idx, token in enumerate(vocab.idx_to_token)}
-    model = make_model(Setting(**meta["setting"]), len(vocab), device)
+    model = framework.make_model(Setting(**meta["setting"]), len(vocab), device)
     for i, param in enumerate(model.parameters()):
-        param[:] = np.array(arrays[f"parameter {i}"], ctx=device)
-    if not all(math.isfinite(float(param.sum())) for param in model.parameters()):
+        framework.assign(param, arrays[f"parameter {i}"])
+    if not all(numpy.isfinite(framework.to_numpy(param)).all() for param in model.parameters()):
         raise ValueError("the parameters are not finite: the training diverged")
     return model, vocab

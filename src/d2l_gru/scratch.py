@@ -3,11 +3,12 @@
 from d2l_gru._checks import (
     check_context,
     check_device,
+    check_gru,
     check_int,
-    check_shape,
     check_token_ids,
 )
 from d2l_gru._mxnet import np, npx
+from d2l_gru._scratch_model import ScratchModel
 
 
 def get_params(vocab_size, num_hiddens, device):
@@ -82,7 +83,7 @@ def gru(inputs, state, params):
     Source: Cho et al., arXiv:1406.1078v3, 2014; the update gate as in Dive into Deep Learning,
     where Z = 1 keeps the state.
     """
-    _check_gru(inputs, state, params)
+    check_gru(inputs, state, params)
     W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
     (H,) = state
     outputs = []
@@ -95,29 +96,7 @@ def gru(inputs, state, params):
     return np.concatenate(outputs, axis=0), (H,)
 
 
-def _check_gru(inputs, state, params):
-    names = "W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h W_hq b_q".split()
-    if len(params) != len(names):
-        raise ValueError(f"params must be 11 arrays, {', '.join(names)}, not {len(params)}")
-    if len(state) != 1:
-        raise ValueError(f"state must be 1 array, (H,), not {len(state)}")
-    if inputs.ndim != 3 or inputs.shape[0] < 1:
-        raise ValueError(
-            f"inputs must have shape (num_steps, batch_size, num_inputs), not {inputs.shape}"
-        )
-    _, batch_size, num_inputs = inputs.shape
-    num_hiddens, num_outputs = params[1].shape[-1], params[-2].shape[-1]
-    (H,) = state
-    check_shape("H", H, (batch_size, num_hiddens))
-    gates = [(num_inputs, num_hiddens), (num_hiddens, num_hiddens), (num_hiddens,)]
-    shapes = 3 * gates + [(num_hiddens, num_outputs), (num_outputs,)]
-    for name, param, shape in zip(names, params, shapes, strict=True):
-        check_shape(name, param, shape)
-        check_device(name, param, inputs.ctx)
-    check_device("H", H, inputs.ctx)
-
-
-class RNNModelScratch:
+class RNNModelScratch(ScratchModel):
     """A character language model around plain functions: token ids in, logits out.
 
     Args:
@@ -137,13 +116,6 @@ class RNNModelScratch:
     Source: Dive into Deep Learning, ``d2l.RNNModelScratch``, 2019.
     """
 
-    def __init__(self, vocab_size, num_hiddens, device, get_params, init_state, forward_fn):
-        self.vocab_size = check_int("vocab_size", vocab_size, 1)
-        self.num_hiddens = check_int("num_hiddens", num_hiddens, 1)
-        self.device = device
-        self.params = get_params(vocab_size, num_hiddens, device)
-        self.init_state, self.forward_fn = init_state, forward_fn
-
     def __call__(self, X, state):
         """Return logits (num_steps * batch_size, vocab_size) and the new state.
 
@@ -157,16 +129,3 @@ class RNNModelScratch:
         check_token_ids("X", X, self.vocab_size)
         check_device("X", X, self.device)
         return self.forward_fn(npx.one_hot(X.T, self.vocab_size), state, self.params)
-
-    def begin_state(self, batch_size, device):
-        """Return the state before the first token, for `batch_size` rows."""
-        return self.init_state(batch_size, self.num_hiddens, device)
-
-    def prepare(self, device):
-        """Raise ValueError unless the parameters are on `device`."""
-        if self.device != device:
-            raise ValueError(f"the model is on {self.device}, but {device} is asked for")
-
-    def parameters(self):
-        """Return the arrays to train, each with its gradient in ``.grad``."""
-        return self.params

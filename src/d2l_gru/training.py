@@ -1,23 +1,20 @@
 """Training a language model by truncated backpropagation through time."""
 
-import dataclasses
-import math
 import random
 import time
 
 from d2l_gru._checks import (
     check_context,
-    check_int,
-    check_number,
     check_positive,
+    check_seed,
     check_shape,
     check_token_ids,
 )
 from d2l_gru._mxnet import autograd, gluon, np, npx
-from d2l_gru._progress import progress
 from d2l_gru.device import try_gpu
-from d2l_gru.plotting import PerplexityCurve
-from d2l_gru.prediction import check_prefix, predict
+from d2l_gru.history import check_run, perplexity, record_epochs
+from d2l_gru.prediction import predict
+from d2l_gru.showing import train_and_show
 
 
 def set_seed(seed):
@@ -29,34 +26,9 @@ def set_seed(seed):
     Raises:
         ValueError: it is out of that range.
     """
-    seed = check_int("seed", seed, 0)
-    if seed >= 2**31:  # MXNet would keep its low 32 bits only
-        raise ValueError(f"seed must be < 2**31, not {seed}")
+    seed = check_seed(seed)
     random.seed(seed)
     npx.random.seed(seed)
-
-
-def perplexity(loss):
-    """Return ``exp(loss)``, the perplexity of a mean cross-entropy `loss` in nats per token."""
-    try:
-        return math.exp(check_number("loss", loss))
-    except OverflowError:
-        return math.inf
-
-
-@dataclasses.dataclass
-class History:
-    """What a training run measured, one entry for each epoch.
-
-    Attributes:
-        perplexity: training perplexity, the mean loss of the epoch in the exponent.
-        tokens_per_second: trained tokens over wall-clock seconds.
-        gradient_norm: the largest norm of the gradients, before clipping.
-    """
-
-    perplexity: list = dataclasses.field(default_factory=list)
-    tokens_per_second: list = dataclasses.field(default_factory=list)
-    gradient_norm: list = dataclasses.field(default_factory=list)
 
 
 def sgd(params, lr):
@@ -192,22 +164,14 @@ def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=
     Raises:
         ValueError: a number is out of range, or the model is on another device.
     """
-    lr, num_epochs = check_positive("lr", lr), check_int("num_epochs", num_epochs, 1)
+    lr, num_epochs = check_positive("lr", lr), check_run(num_epochs, on_epoch)
     if clip is not None:
         clip = check_positive("clip (None for no clipping)", clip)
-    if on_epoch is not None and not callable(on_epoch):
-        raise TypeError(f"on_epoch must be a function (epoch, history), not {on_epoch!r}")
     device = try_gpu() if device is None else check_context(device)
     model.prepare(device)
-    history = History()
-    for epoch in progress(range(1, num_epochs + 1), unit="epoch"):
-        ppl, speed, norm = train_epoch(model, train_iter, lr, device, clip)
-        history.perplexity.append(ppl)
-        history.tokens_per_second.append(speed)
-        history.gradient_norm.append(norm)
-        if on_epoch is not None:
-            on_epoch(epoch, history)
-    return history
+    return record_epochs(
+        lambda: train_epoch(model, train_iter, lr, device, clip), num_epochs, on_epoch
+    )
 
 
 def train_ch8(model, train_iter, vocab, lr, num_epochs, device):
@@ -222,13 +186,4 @@ def train_ch8(model, train_iter, vocab, lr, num_epochs, device):
 
     Source: Dive into Deep Learning, ``d2l.train_ch8``, 2019.
     """
-    prefixes = ("time traveller", "traveller")
-    for prefix in prefixes:
-        check_prefix(prefix, vocab)  # now, not after an hour of training
-    with PerplexityCurve(num_epochs) as curve:
-        history = train(model, train_iter, lr, num_epochs, device, on_epoch=curve)
-    ppl, speed = history.perplexity[-1], history.tokens_per_second[-1]
-    print(f"Perplexity {ppl:.1f}, {speed:.0f} tokens/sec on {device}")
-    for prefix in prefixes:
-        print(predict(prefix, 50, model, vocab, device))
-    return history
+    return train_and_show(train, predict, model, train_iter, vocab, lr, num_epochs, device)

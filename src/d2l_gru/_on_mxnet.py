@@ -1,0 +1,45 @@
+"""What a run needs of MXNet."""
+
+from d2l_gru._mxnet import gluon, mxnet, np, npx
+from d2l_gru.concise import RNNModel
+from d2l_gru.device import parse_device, try_gpu
+from d2l_gru.minibatches import SeqDataLoader
+from d2l_gru.prediction import predict
+from d2l_gru.scratch import RNNModelScratch, get_params, gru, init_gru_state
+from d2l_gru.training import set_seed, train_step
+
+__all__ = ["SeqDataLoader", "parse_device", "predict", "set_seed", "train_step", "try_gpu"]
+VERSION = {"mxnet": mxnet.__version__}
+maximum = np.maximum
+
+
+def make_model(setting, vocab_size, device):
+    """Return the model of a `Setting`, on a device, with its parameters drawn."""
+    if setting.model == "scratch":
+        size = vocab_size, setting.num_hiddens
+        return RNNModelScratch(*size, device, get_params, init_gru_state, gru)
+    layer = gluon.rnn.GRU(setting.num_hiddens, num_layers=setting.num_layers)
+    model = RNNModel(layer, vocab_size)
+    model.prepare(device)
+    model(np.zeros((1, 1), dtype="int32", ctx=device), model.begin_state(1, device))  # all shapes
+    return model
+
+
+def to_array(values, device):
+    """Return NumPy values as an array on a device."""
+    return np.array(values, ctx=device)
+
+
+def to_numpy(array):
+    """Return an array's values."""
+    return array.asnumpy()
+
+
+def assign(param, values):
+    """Give a parameter NumPy values."""
+    param[:] = np.array(values, ctx=param.ctx)
+
+
+def wait(device):
+    """Wait until all that was ordered is done."""
+    npx.waitall()

@@ -1,0 +1,51 @@
+"""Completing a text with any model that gives logits.  Needs no deep-learning framework."""
+
+import math
+import random
+
+from d2l_gru._checks import check_int, check_number
+
+
+def check_completion(prefix, num_preds, vocab, temperature):
+    """Raise TypeError or ValueError unless all are as `predict` wants them."""
+    check_int("num_preds", num_preds, 0)
+    if not 0 <= check_number("temperature, which is >= 0,", temperature) < math.inf:
+        raise ValueError(f"temperature must be finite and >= 0, not {temperature}")
+    check_prefix(prefix, vocab)
+
+
+def check_prefix(prefix, vocab):
+    """Raise TypeError or ValueError unless `prefix` is a str of characters that `vocab` knows."""
+    if not isinstance(prefix, str):
+        raise TypeError(f"prefix must be a str, not {prefix!r}")
+    if not prefix:
+        raise ValueError("prefix must hold at least one character, but it is ''")
+    unknown = sorted({token for token in prefix if token not in vocab.token_to_idx})
+    if unknown:
+        raise ValueError(f"prefix {prefix!r} holds {unknown}, which the vocabulary lacks")
+
+
+def complete(prefix, num_preds, vocab, temperature, read):
+    """Return the prefix and `num_preds` characters more.
+
+    Args:
+        read: function of a list of ids, which follow those it read before, to the logits of the
+            character after them, a NumPy array (vocab_size,).
+        prefix, num_preds, vocab, temperature: as for `predict`.
+    """
+    ids = unread = vocab[list(prefix)]
+    for _ in range(num_preds):
+        unread = [_choose(read(unread), temperature)]
+        ids = ids + unread
+    return "".join(vocab.to_tokens(ids))
+
+
+def _choose(logits, temperature):
+    """Return the id of the largest logit, or draw one; logits (vocab_size,)."""
+    largest = float(logits.max())
+    if not math.isfinite(largest):
+        raise ValueError("the model's logits are not finite: its training diverged")
+    if temperature == 0:
+        return int(logits.argmax())
+    weights = [math.exp(float(logit - largest) / temperature) for logit in logits]
+    return random.choices(range(len(weights)), weights)[0]

@@ -1,0 +1,57 @@
+"""What "cpu", "gpu" and "gpu:1" mean, and the variable that chooses.  Needs no framework.
+
+Devices are pairs here, ("cpu" or "gpu", number).  Each framework makes its own objects of them.
+"""
+
+import os
+import re
+
+from d2l_gru._checks import check_int
+
+VARIABLE = "D2L_GRU_DEVICE"
+
+
+def parse(text, source, gpus, framework):
+    """Return the pair that "cpu", "gpu" or "gpu:1" names.
+
+    Args:
+        source: what to call the text in an error.
+        gpus: function without arguments to the numbers of the GPUs that can be used.
+        framework: the name of what would use them.
+
+    Raises:
+        ValueError: it is no such name, or there is no such GPU.
+    """
+    match = re.fullmatch(r"(cpu|gpu)(?::([0-9]{1,4}))?", text)
+    if not match:
+        raise ValueError(f"{source} must be 'cpu', 'gpu' or one like 'gpu:1', not {text!r}")
+    kind, number = match[1], int(match[2] or 0)
+    if kind == "gpu" and number not in (usable := gpus()):
+        there = ", ".join(f"gpu:{i}" for i in usable) or "no GPU"
+        raise ValueError(
+            f"{source} is {text!r}, but {framework} can use {there} here; "
+            "`python -m d2l_gru doctor` tells why"
+        )
+    return kind, number
+
+
+def choose(i, gpus, framework):
+    """Return the pair of `try_gpu`, whose arguments and errors see there."""
+    i = check_int("i", i, 0)
+    chosen = os.environ.get(VARIABLE)
+    if not chosen:
+        return ("gpu", i) if i in gpus() else ("cpu", 0)
+    device = parse(chosen, VARIABLE, gpus, framework)
+    if chosen == "gpu" and i:
+        return parse(f"gpu:{i}", VARIABLE, gpus, framework)
+    return device if not i else ("cpu", 0)
+
+
+def choose_all(gpus, framework):
+    """Return the pairs of `try_all_gpus`."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        device = parse(chosen, VARIABLE, gpus, framework)
+        if chosen != "gpu":
+            return [device]
+    return [("gpu", i) for i in gpus()] or [("cpu", 0)]

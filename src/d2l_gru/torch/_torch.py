@@ -1,0 +1,13 @@
+"""The only door to PyTorch: every other module here imports it from this one."""
+
+OLDEST = (2, 6)
+ADVICE = "python -m pip install 'torch>=2.6'"
+
+try:
+    import torch
+except (ImportError, OSError) as error:
+    raise ImportError(f"PyTorch cannot be imported ({error}). To mend it: {ADVICE}") from error
+if tuple(map(int, torch.__version__.split(".")[:2])) < OLDEST:
+    raise ImportError(f"PyTorch {torch.__version__} is too old. To mend it: {ADVICE}")
+
+__all__ = ["torch"]

@@ -1,0 +1,66 @@
+"""Choosing where PyTorch computes; ``D2L_GRU_DEVICE`` chooses as it does for MXNet."""
+
+from d2l_gru import device_names
+from d2l_gru.torch._torch import torch
+
+
+def _gpus():
+    return range(torch.cuda.device_count())
+
+
+def _device(kind, number):
+    return torch.device("cuda", number) if kind == "gpu" else torch.device("cpu")
+
+
+def check_torch_device(device):
+    """Return `device` as a ``torch.device``, with its number if it is a GPU.
+
+    Raises:
+        TypeError: it is none, nor the name of one.
+    """
+    if not isinstance(device, (str, torch.device)):
+        raise TypeError(f"device must be a torch.device or its name, not {device!r}")
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise TypeError(f"device must be a torch.device or its name: {error}") from None
+    if device.type == "cuda" and device.index is None:  # arrays there call it cuda:0
+        device = torch.device("cuda", torch.cuda.current_device())
+    return device
+
+
+def parse_device(text, source="device"):
+    """Return the ``torch.device`` that "cpu", "gpu" or "gpu:1" names.
+
+    Raises:
+        ValueError: it is no such name, or there is no such GPU that PyTorch can use.
+    """
+    return _device(*device_names.parse(text, source, _gpus, "PyTorch"))
+
+
+def try_gpu(i=0):
+    """Return ``torch.device("cuda", i)`` if PyTorch can use that GPU, else that of the CPU.
+
+    ``D2L_GRU_DEVICE=cpu`` makes it the CPU, ``gpu`` makes it GPU `i` or an error, and ``gpu:1``
+    makes ``try_gpu()`` that one.
+
+    Args:
+        i: the number of the GPU, from 0.
+
+    Raises:
+        ValueError: `i` is below 0, or ``D2L_GRU_DEVICE`` asks for what is not there.
+
+    Source: Dive into Deep Learning, ``d2l.try_gpu``, 2019; the variable was added.
+    """
+    return _device(*device_names.choose(i, _gpus, "PyTorch"))
+
+
+def try_all_gpus():
+    """Return the devices of all GPUs that PyTorch can use, or that of the CPU, as a list.
+
+    Raises:
+        ValueError: ``D2L_GRU_DEVICE`` asks for what is not there.
+
+    Source: Dive into Deep Learning, ``d2l.try_all_gpus``, 2019.
+    """
+    return [_device(*pair) for pair in device_names.choose_all(_gpus, "PyTorch")]

@@ -1,0 +1,73 @@
+"""From token ids to minibatches of PyTorch tensors, the same ones in the same order as MXNet's."""
+
+from d2l_gru import sampling
+from d2l_gru.data import load_corpus_time_machine
+from d2l_gru.torch._torch import torch
+
+
+def _tensors(pairs):
+    for X, Y in pairs:
+        yield torch.from_numpy(X.astype("int64")), torch.from_numpy(Y.astype("int64"))
+
+
+def seq_data_iter_consecutive(corpus, batch_size, num_steps):
+    """Return minibatches in which each row goes on where it ended in the minibatch before.
+
+    The corpus, less a random offset in [0, num_steps), is cut into `batch_size` long rows.
+
+    Args:
+        corpus: a sequence of token ids.
+        batch_size, num_steps: at least 1.
+
+    Returns:
+        An iterator over X, Y, which are int64 tensors (batch_size, num_steps) on the CPU; Y is X
+        shifted by one token.
+
+    Raises:
+        ValueError: a size is below 1, or the corpus is shorter than one minibatch.
+        TypeError: the corpus holds other than whole numbers.
+    """
+    ids = sampling.check_corpus(corpus, batch_size, num_steps)
+    return _tensors(sampling.consecutive(ids, batch_size, num_steps))
+
+
+def seq_data_iter_random(corpus, batch_size, num_steps):
+    """Return minibatches of subsequences in random order, each from a place of its own.
+
+    Arguments, result and errors are those of `seq_data_iter_consecutive`.
+    """
+    ids = sampling.check_corpus(corpus, batch_size, num_steps)
+    return _tensors(sampling.shuffled(ids, batch_size, num_steps))
+
+
+class SeqDataLoader(sampling.Loader):
+    """Minibatches of a corpus, drawn anew each time it is iterated over.
+
+    Args:
+        corpus: a sequence of token ids.
+        batch_size, num_steps: at least 1.
+        use_random_iter: random instead of consecutive sampling.
+
+    Raises:
+        ValueError: a size is below 1, or the corpus is shorter than one minibatch.
+    """
+
+    arrays = staticmethod(_tensors)
+
+
+def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tokens=10_000):
+    """Return minibatches of *The Time Machine* in characters, with its vocabulary.
+
+    Args:
+        batch_size, num_steps: at least 1.
+        use_random_iter: random instead of consecutive sampling.
+        max_tokens: use the first so many characters; -1 for all 171,489.
+
+    Returns:
+        (`SeqDataLoader`, `Vocab`).
+
+    Raises:
+        ValueError: as `SeqDataLoader` and `load_corpus_time_machine`.
+    """
+    corpus, vocab = load_corpus_time_machine(max_tokens)
+    return SeqDataLoader(corpus, batch_size, num_steps, use_random_iter), vocab

@@ -1,0 +1,136 @@
+"""The GRU from scratch in PyTorch: parameters, state, one equation a line, and a model."""
+
+from d2l_gru._checks import check_device, check_gru, check_int
+from d2l_gru._scratch_model import ScratchModel
+from d2l_gru.torch._ids import check_ids
+from d2l_gru.torch._torch import torch
+from d2l_gru.torch.device import check_torch_device
+
+
+def get_params(vocab_size, num_hiddens, device):
+    """Draw the parameters of a GRU language model: weights N(0, 0.01²), biases 0.
+
+    0.01 is the standard deviation.
+
+    Args:
+        vocab_size, num_hiddens: at least 1.
+        device: where the tensors live.
+
+    Returns:
+        The list ``[W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q]``, each requiring
+        its gradient.  ``W_x*`` is (vocab_size, num_hiddens), ``W_h*`` (num_hiddens, num_hiddens),
+        the biases (num_hiddens,), ``W_hq`` (num_hiddens, vocab_size) and ``b_q`` (vocab_size,).
+
+    Raises:
+        ValueError: a size is below 1.
+
+    Source: Dive into Deep Learning, "Gated Recurrent Units", 2019.
+    """
+    num_inputs = num_outputs = check_int("vocab_size", vocab_size, 1)
+    num_hiddens = check_int("num_hiddens", num_hiddens, 1)
+    device = check_torch_device(device)
+
+    def normal(*shape):
+        return 0.01 * torch.randn(shape, device=device)
+
+    def three():
+        return (
+            normal(num_inputs, num_hiddens),
+            normal(num_hiddens, num_hiddens),
+            torch.zeros(num_hiddens, device=device),
+        )
+
+    params = [
+        *three(),  # update gate
+        *three(),  # reset gate
+        *three(),  # candidate
+        normal(num_hiddens, num_outputs),
+        torch.zeros(num_outputs, device=device),
+    ]
+    for param in params:
+        param.requires_grad_(True)
+    return params
+
+
+def init_gru_state(batch_size, num_hiddens, device):
+    """Return the state before the first token, ``(H,)`` with H zeros (batch_size, num_hiddens).
+
+    Raises:
+        ValueError: a size is below 1.
+    """
+    shape = (check_int("batch_size", batch_size, 1), check_int("num_hiddens", num_hiddens, 1))
+    return (torch.zeros(shape, device=check_torch_device(device)),)
+
+
+def gru(inputs, state, params):
+    """Run a GRU, reset gate before the product, and an output layer over a sequence.
+
+    Args:
+        inputs: (num_steps, batch_size, num_inputs), one-hot rows in the book.
+        state: ``(H,)``, H (batch_size, num_hiddens).
+        params: as from `get_params`.
+
+    Returns:
+        The logits (num_steps * batch_size, vocab_size), step by step, and the new state ``(H,)``.
+
+    Raises:
+        ValueError: shapes or devices do not fit together.
+
+    Source: Cho et al., arXiv:1406.1078v3, 2014; the update gate as in Dive into Deep Learning,
+    where Z = 1 keeps the state.
+    """
+    check_gru(inputs, state, params)
+    W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
+    (H,) = state
+    outputs = []
+    for X in inputs:
+        Z = torch.sigmoid(X @ W_xz + H @ W_hz + b_z)
+        R = torch.sigmoid(X @ W_xr + H @ W_hr + b_r)
+        H_tilde = torch.tanh(X @ W_xh + (R * H) @ W_hh + b_h)
+        H = Z * H + (1 - Z) * H_tilde
+        outputs.append(H @ W_hq + b_q)
+    return torch.cat(outputs), (H,)
+
+
+class RNNModelScratch(ScratchModel):
+    """A character language model around plain functions: token ids in, logits out.
+
+    Args:
+        vocab_size, num_hiddens: at least 1.
+        device: where the parameters live.
+        get_params: function (vocab_size, num_hiddens, device) to a list of tensors.
+        init_state: function (batch_size, num_hiddens, device) to a tuple of tensors.
+        forward_fn: function (inputs, state, params) to (logits, state); inputs are one-hot rows
+            (num_steps, batch_size, vocab_size).
+
+    Attributes:
+        params: the list that `get_params` returned.
+
+    Raises:
+        ValueError: a size is below 1.
+
+    Source: Dive into Deep Learning, ``d2l.RNNModelScratch``, 2019.
+    """
+
+    def __init__(self, vocab_size, num_hiddens, device, get_params, init_state, forward_fn):
+        device = check_torch_device(device)
+        super().__init__(vocab_size, num_hiddens, device, get_params, init_state, forward_fn)
+
+    def __call__(self, X, state):
+        """Return logits (num_steps * batch_size, vocab_size) and the new state.
+
+        Args:
+            X: token ids (batch_size, num_steps).
+            state: as from `begin_state`.
+
+        Raises:
+            ValueError: an id of an X on the CPU is out of range, or X is not on the model's device.
+        """
+        check_ids("X", X, self.vocab_size)
+        check_device("X", X, self.device)
+        inputs = torch.nn.functional.one_hot(X.T, self.vocab_size).to(torch.float32)
+        return self.forward_fn(inputs, state, self.params)
+
+    def prepare(self, device):
+        """Raise ValueError unless the parameters are on `device`."""
+        super().prepare(check_torch_device(device))

@@ -1,0 +1,225 @@
+"""PyTorch's training and completing, against MXNet's from the same start."""
+
+import re
+
+import numpy
+import pytest
+import reference_gru as ref
+from mxnet import cpu
+from mxnet.gluon import rnn
+
+import d2l_gru
+import d2l_gru.torch as d2l
+
+pytestmark = pytest.mark.usefixtures("torch", "seeded")
+IDS = numpy.random.default_rng(0).integers(1, 7, 400).cumsum() % 9
+V = 9
+
+
+def twins(kind, vocab_size=V, num_hiddens=8, seed=0):
+    """Return a model of MXNet and its twin, both as drawn for training."""
+    d2l_gru.set_seed(seed)
+    if kind == "scratch":
+        functions = d2l_gru.get_params, d2l_gru.init_gru_state, d2l_gru.gru
+        model = d2l_gru.RNNModelScratch(vocab_size, num_hiddens, cpu(), *functions)
+    else:
+        layer = rnn.GRU(num_hiddens, input_size=vocab_size)
+        model = d2l_gru.RNNModel(layer, vocab_size)
+        model.prepare(cpu())
+        model.dense(layer(*_zeros(model))[0].reshape(-1, num_hiddens))  # fixes all shapes
+    return model, d2l.to_torch(model)
+
+
+def _zeros(model):
+    from mxnet import np
+
+    return np.zeros((1, 1, model.vocab_size)), model.begin_state(1, cpu())
+
+
+def values(model):
+    return [param.detach().numpy().copy() for param in model.parameters()]
+
+
+each_kind = pytest.mark.parametrize("kind", ["scratch", "concise"])
+each_order = pytest.mark.parametrize("use_random_iter", [False, True])
+
+
+@each_kind
+@each_order
+@pytest.mark.parametrize("clip", [0.05, None])
+def test_the_same_start_gives_the_same_history(kind, use_random_iter, clip):
+    on_mxnet, on_torch = twins(kind)
+    d2l.set_seed(1)
+    loader = d2l_gru.SeqDataLoader(IDS, 4, 7, use_random_iter)
+    theirs = d2l_gru.train(on_mxnet, loader, 0.5, 5, cpu(), clip=clip)
+    d2l.set_seed(1)
+    loader = d2l.SeqDataLoader(IDS, 4, 7, use_random_iter)
+    ours = d2l.train(on_torch, loader, 0.5, 5, "cpu", clip=clip)
+    numpy.testing.assert_allclose(ours.perplexity, theirs.perplexity, rtol=1e-5)
+    numpy.testing.assert_allclose(ours.gradient_norm, theirs.gradient_norm, rtol=1e-4)
+    assert min(theirs.gradient_norm) > 0.05  # clipping acts
+    assert theirs.perplexity[-1] < theirs.perplexity[0]
+    for a, b in zip(values(on_torch), on_mxnet.parameters(), strict=True):
+        numpy.testing.assert_allclose(a, b.asnumpy(), rtol=0, atol=1e-5)
+
+
+def train_reference(p, reset, batches, lr, clip):
+    """Train in float64 NumPy, in place, for one epoch; return the mean loss."""
+    H, losses = None, []
+    for X, Y in batches:
+        inputs = ref.one_hot(X.numpy(), V)
+        H = numpy.zeros((len(X), 8)) if H is None else H
+        logits, last, _ = ref.forward(inputs, H, p, reset)
+        losses.append(ref.mean_loss(logits, Y.numpy()))
+        grads = ref.gradients(inputs, H, p, reset, Y.numpy())
+        # Both biases of a gate have its gradient, and both are clipped and take the step.
+        twice = ("b_z", "b_r") if reset == "after" else ()
+        norm = ref.joint_norm([*grads.values(), *(grads[name] for name in twice)])
+        for name, grad in grads.items():
+            p[name] -= lr * min(1, clip / norm) * grad * (2 if name in twice else 1)
+        H = last
+    return numpy.mean(losses)
+
+
+@each_kind
+def test_fifty_epochs_agree_with_float64(kind):
+    on_mxnet, on_torch = twins(kind)
+    if kind == "scratch":
+        read = [param.asnumpy().astype("float64") for param in on_mxnet.params]
+        p, reset = dict(zip(ref.NAMES, read, strict=True)), "before"
+    else:
+        p, reset = ref.from_gluon(on_mxnet.rnn, on_mxnet.dense), "after"
+    loader = d2l.SeqDataLoader(IDS, 4, 7)
+    d2l.set_seed(1)
+    ours = d2l.train(on_torch, loader, 1, 50, "cpu", clip=0.3)
+    d2l.set_seed(1)
+    theirs = [train_reference(p, reset, loader, 1, 0.3) for _ in range(50)]
+    numpy.testing.assert_allclose(numpy.log(ours.perplexity), theirs, rtol=0, atol=1e-3)
+    assert theirs[-1] < theirs[0] - 0.3 and max(ours.gradient_norm) > 0.3
+
+
+@pytest.mark.slow
+@each_kind
+def test_fifty_epochs_of_the_book_agree(kind, real_corpus):
+    on_mxnet, on_torch = twins(kind, 28, 256)
+    losses = []
+    for package, model, device in ((d2l_gru, on_mxnet, cpu()), (d2l, on_torch, "cpu")):
+        package.set_seed(0)
+        loader, _ = package.load_data_time_machine(32, 35)
+        history = package.train(model, loader, 1, 50, device)
+        losses.append(numpy.log(history.perplexity))
+    print(f"largest difference of the losses: {abs(losses[0] - losses[1]).max():.1e}")
+    numpy.testing.assert_allclose(losses[1], losses[0], rtol=0, atol=1e-3)
+    assert losses[0][-1] < 2.5
+
+
+@each_kind
+@each_order
+@pytest.mark.parametrize("clip", [0.05, None])
+def test_a_captured_update_does_what_training_does(kind, use_random_iter, clip):
+    """Here its operations run one by one, since there is no GPU; a graph replays the same ones."""
+    _, plain = twins(kind)
+    _, captured = twins(kind)
+    histories = []
+    for train, model in ((d2l.train, plain), (d2l.train_captured, captured)):
+        d2l.set_seed(1)
+        loader = d2l.SeqDataLoader(IDS, 4, 7, use_random_iter)
+        histories.append(train(model, loader, 0.5, 4, "cpu", clip=clip))
+    assert histories[0].perplexity == pytest.approx(histories[1].perplexity, rel=1e-6)
+    assert histories[0].gradient_norm == pytest.approx(histories[1].gradient_norm, rel=1e-6)
+    for a, b in zip(values(plain), values(captured), strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+@pytest.mark.gpu
+@each_kind
+def test_a_graph_does_what_training_does_on_a_gpu(torch, kind):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU, and PyTorch finds none here")
+    histories = []
+    for train in (d2l.train, d2l.train_captured):
+        model = d2l.to_torch(twins(kind)[0], "cuda")
+        d2l.set_seed(1)
+        histories.append(train(model, d2l.SeqDataLoader(IDS, 4, 7), 0.5, 4, "cuda"))
+    assert histories[0].perplexity == pytest.approx(histories[1].perplexity, rel=1e-4)
+
+
+def test_what_was_summed_up_begins_anew_with_each_epoch():
+    _, model = twins("scratch")
+    step = d2l.CapturedStep(model, 4, 7, 0.5, "cpu")
+    X, Y = next(iter(d2l.SeqDataLoader(IDS, 4, 7)))
+    step(X, Y)
+    step(X, Y)
+    assert step.total > 28 and step.largest > 0 and step.state[0].any()
+    step.begin_sequence()
+    assert step.total > 28 and not step.state[0].any()
+    step.begin()
+    assert step.total == 0 and step.largest == 0
+
+
+def test_the_state_goes_on_and_its_gradient_does_not(torch):
+    """The record of each loss ends at its own minibatch."""
+    _, model = twins("scratch")
+    seen = []
+
+    def spy(inputs, state, params):
+        seen.append((state[0].clone(), state[0].requires_grad))
+        Y_hat, state = d2l.gru(inputs, state, params)
+        seen.append((state[0].detach().clone(), None))
+        return Y_hat, state
+
+    model.forward_fn = spy
+    d2l.train_epoch(model, d2l.SeqDataLoader(IDS, 4, 7), 0.5, "cpu")
+    assert len(seen) > 4 and not any(grad for _, grad in seen[::2])
+    for (out, _), (into, _) in zip(seen[1::2], seen[2::2], strict=False):
+        assert torch.equal(out, into) and into.any()
+
+
+def test_clipping_and_a_step_of_descent(torch):
+    a, b = (torch.zeros(3, requires_grad=True) for _ in range(2))
+    (3 * a.sum() + 4 * b.sum()).backward()
+    norm = float(numpy.sqrt(3 * 9 + 3 * 16))
+    assert float(d2l.gradient_norm([a, b])) == pytest.approx(norm)
+    before = a.grad.clone()
+    assert float(d2l.grad_clipping([a, b], 100)) == pytest.approx(norm)
+    assert torch.equal(a.grad, before)
+    d2l.grad_clipping([a, b], 0.5)
+    assert float(d2l.gradient_norm([a, b])) == pytest.approx(0.5)
+    d2l.sgd([a], 2)
+    assert torch.allclose(a, -2 * a.grad)
+
+
+def test_the_same_weights_write_the_same_text():
+    vocab = d2l.Vocab(list("time traveller, and so on"))
+    on_mxnet, on_torch = twins("concise", len(vocab))
+    for param in on_mxnet.parameters():
+        param *= 60
+    on_torch = d2l.to_torch(on_mxnet)
+    for temperature in (0, 0.7):
+        d2l.set_seed(2)
+        theirs = d2l_gru.predict("time", 30, on_mxnet, vocab, cpu(), temperature)
+        d2l.set_seed(2)
+        assert d2l.predict("time", 30, on_torch, vocab, "cpu", temperature) == theirs
+    assert len(set(theirs)) > 3
+    assert d2l.predict_ch8("time", 4, on_torch, vocab, "cpu") == d2l.predict(
+        "time", 4, on_torch, vocab, "cpu"
+    )
+
+
+def test_a_seed_repeats_a_run(torch):
+    runs = []
+    for _ in range(2):
+        d2l.set_seed(5)
+        model = d2l.RNNModel(torch.nn.GRU(V, 8), V)
+        runs.append(d2l.train(model, d2l.SeqDataLoader(IDS, 4, 7), 0.5, 2, "cpu").perplexity)
+    assert runs[0] == runs[1]
+
+
+def test_training_as_in_2019_prints_what_it_printed(torch, capsys):
+    vocab = d2l.Vocab(list("time traveller"))
+    model = d2l.RNNModel(torch.nn.GRU(len(vocab), 4), len(vocab))
+    ids = vocab[list("time traveller" * 9)]
+    history = d2l.train_ch8(model, d2l.SeqDataLoader(ids, 2, 5), vocab, 1, 2, "cpu")
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Perplexity \d+\.\d, \d+ tokens/sec on cpu", first)
+    assert [len(line) for line in rest] == [64, 59] and len(history.perplexity) == 2

@@ -1,7 +1,8 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test run html pdf slides serve preview doctor gpu-build lint lock setup clean
+.PHONY: help book test run html pdf slides serve preview doctor gpu-build torch gpu-outputs \
+	lint lock setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -19,13 +20,13 @@ BIN := .venv/bin
 SOURCE = $(if $(wildcard _build/sample/_config.yml),_build/sample,.)
 DONE = _build/html/.done$(if $(STRICT),-strict)$(subst /,-,$(SOURCE))
 SOURCES = _config.yml $(wildcard tools/*.py) requirements/cpu.txt \
-	$(wildcard $(SOURCE)/_config.yml $(addprefix $(SOURCE)/book/,* assets/* widgets/*) src/d2l_gru/*.py)
+	$(wildcard $(SOURCE)/_config.yml $(addprefix $(SOURCE)/book/,* assets/* widgets/*) src/d2l_gru/*.py src/d2l_gru/*/*.py)
 SLIDES = _build/slides/.done$(subst /,-,$(SOURCE))
 PRINT = _build/.print-$(PAPER)$(subst /,-,$(SOURCE))
 SPHINX = BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: STRICT=1 (warnings are errors), PYTHON=python3.12, ARGS="..."'
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
@@ -95,6 +96,12 @@ gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a st
 	test -x _build/gpu-build/bin/python || $(BIN)/python -m venv _build/gpu-build
 	_build/gpu-build/bin/python -m pip install -q --no-deps --require-hashes -r requirements/gpu.txt
 	D2L_GRU_GPU_BUILD=_build/gpu-build/bin/python $(BIN)/pytest -m gpu_build $(ARGS)
+
+torch: setup ## install PyTorch, where the set-up could not
+	@$(BIN)/python tools/setup.py --torch
+
+gpu-outputs: setup ## run what the chapters have for PyTorch on a GPU, and record what it prints
+	@$(BIN)/python tools/gpu_outputs.py $(ARGS)
 
 lint: setup ## check the style of the code
 	$(BIN)/ruff check

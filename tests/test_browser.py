@@ -82,7 +82,7 @@ TABS = """
 """
 
 
-def test_on_paper_all_is_open_and_only_the_page_is_there(visit):
+def test_on_paper_all_but_the_other_tabs_is_open_and_only_the_page_is_there(visit):
     went = visit("gru-concise")
     design = Path(importlib.util.find_spec("sphinx_design").origin).parent
     style = "".join(path.read_text() for path in design.rglob("*.min.css"))
@@ -91,10 +91,8 @@ def test_on_paper_all_is_open_and_only_the_page_is_there(visit):
         "tabs => document.querySelector('.bd-article h1').insertAdjacentHTML('afterend', tabs)",
         TABS,
     )
-    closed = [
-        went.page.locator(".solution .cell").first,
-        went.page.get_by_text("second", exact=True),
-    ]
+    closed = [went.page.locator(".solution .cell").first]
+    tabs = [went.page.get_by_text(words, exact=True) for words in ("first", "second")]
     bars = [
         went.page.locator(name).first
         for name in (".bd-sidebar-primary", ".bd-header-article", ".toggle-button")
@@ -102,3 +100,4 @@ def test_on_paper_all_is_open_and_only_the_page_is_there(visit):
     assert not any(part.is_visible() for part in closed) and all(bar.is_visible() for bar in bars)
     went.page.emulate_media(media="print")
     assert all(part.is_visible() for part in closed) and not any(bar.is_visible() for bar in bars)
+    assert [tab.is_visible() for tab in tabs] == [True, False]

@@ -183,6 +183,9 @@ def test_a_page_leads_to_its_other_forms(html, pages, name):
         "Slides": html / "slides" / f"{name}.html",
         "The book as PDF": html / "book.pdf",
     }
+    torch = f"{name}-torch.ipynb"
+    if (ROOT / "book" / torch).exists():
+        expected["Notebook in PyTorch"] = html / "_sources" / torch
     for words in ("Slides", "The book as PDF"):
         if not expected[words].exists():
             del expected[words]

@@ -319,6 +319,44 @@ def test_a_voice_asks_its_own_framework_for_a_gpu(project, torch, monkeypatch):
     assert torch_cells(project)[0].outputs[0].data["text/plain"] == "'torch'"
 
 
+def recorded(project, source, printed):
+    cells = [{"source": load("outputs").digest(source), "printed": printed}]
+    (project.root / "book" / "records" / "gpu-torch.json").write_text(json.dumps({"cells": cells}))
+
+
+def test_outputs_of_a_gpu_come_from_its_record(project, torch, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "_lacks_gpu", lambda cells: True)
+    gpu = cell("print('shared')", tags=["gpu"])
+    project.write(*PAIR, gpu)
+    recorded(project, "print('other')", "a GPU's\n")
+    assert project.run() == 0
+    assert torch_cells(project)[1].outputs == [] and project.runs == 1
+    assert "one-torch: code cell 2 has no output until a GPU" in capsys.readouterr().out
+    recorded(project, "print('shared')", "a GPU's\n")
+    assert project.run() == 0
+    (output,) = torch_cells(project)[1].outputs
+    assert (output.output_type, output.name, output.text) == ("stream", "stdout", "a GPU's\n")
+    assert torch_cells(project)[1].execution_count == 2
+    assert project.runs == 1, "taking them needs no run"
+    assert project.cells()[1].outputs == [], "MXNet printed none of it"
+    assert project.run("--force") == 0 and torch_cells(project)[1].outputs == [output]
+    assert "one-torch: code cell" not in capsys.readouterr().out
+    torch()
+    recorded(project, "print('shared')", "")
+    assert project.run() == 0
+    assert torch_cells(project)[1].outputs == [] and torch_cells(project)[1].execution_count == 2
+
+
+def test_a_record_that_is_read_makes_stale(project, torch):
+    recorded(project, "1", "before")
+    project.write(PAIR[0], cell(f"{COUNT}\n'gpu-torch.json'", tags=["torch"]))
+    project.run()
+    recorded(project, "1", "after")
+    assert project.run("--check") == 1
+    project.run()
+    assert project.runs == 2
+
+
 @pytest.mark.parametrize(
     ("said", "number"),
     [

@@ -2,7 +2,10 @@
 
 import os
 import re
+import subprocess
 import sys
+import types
+from importlib import metadata
 
 import pytest
 from tools_of_the_build import ROOT, load
@@ -13,6 +16,9 @@ setup = load("setup")
 def answers(monkeypatch, known):
     """Let `setup.ask` answer from a dict from a program's name to what it prints."""
     monkeypatch.setattr(setup, "ask", lambda program, *rest: known.get(os.path.basename(program)))
+
+
+TORCH = f"torch=={setup.TORCH}+cpu"
 
 
 @pytest.fixture
@@ -48,6 +54,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(setup, "run", run)
     monkeypatch.setattr(setup, "missing_packages", lambda python, version: [])
     monkeypatch.setattr(setup, "choose_lock", lambda: ("cpu", "for the test"))
+    monkeypatch.setattr(setup, "capabilities", lambda: None)
     monkeypatch.setattr(setup.shutil, "which", lambda name: None)
     return tmp_path, commands
 
@@ -99,7 +106,7 @@ def test_without_a_driver_the_lock_is_for_the_cpu(tmp_path, monkeypatch):
 def test_a_second_run_does_nothing(project, capsys):
     root, commands = project
     setup.main()
-    assert commands == ["venv", "requirements/cpu.txt", str(root)]
+    assert commands == ["venv", "requirements/cpu.txt", str(root), TORCH]
     assert "MXNet for the CPU: for the test." in capsys.readouterr().out
     commands.clear()
     setup.main()
@@ -112,7 +119,7 @@ def test_another_lock_is_installed_on_top(project):
     commands.clear()
     (root / "requirements" / "cpu.txt").write_text("# other\n")
     setup.main()
-    assert commands == ["requirements/cpu.txt", str(root)]
+    assert commands == ["requirements/cpu.txt", str(root), TORCH]
 
 
 def test_a_driver_that_appears_brings_a_new_environment(project, monkeypatch):
@@ -122,7 +129,7 @@ def test_a_driver_that_appears_brings_a_new_environment(project, monkeypatch):
     monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(setup, "choose_lock", lambda: ("gpu", "for the test"))
     setup.main()
-    assert commands == ["venv", "requirements/gpu.txt", str(root)]
+    assert commands == ["venv", "requirements/gpu.txt", str(root), TORCH]
 
 
 def test_a_moved_environment_is_made_anew(project):
@@ -171,6 +178,101 @@ def test_a_damaged_stamp_is_no_stamp(project, stamp):
     (root / ".venv" / setup.STAMP).write_text(stamp)
     setup.main()
     assert commands[0] == "venv"
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """The commands that would install PyTorch, none of which succeeds unless it is put into it."""
+    commands = []
+
+    def run(command, expected=0):
+        words = [str(word) for word in command]
+        if any(word.startswith("torch==") for word in words):
+            commands.append(words[1:])
+            if commands[-1] not in tried.good:
+                sys.exit("no such package")
+
+    tried = types.SimpleNamespace(commands=commands, good=[])
+    monkeypatch.setattr(setup, "run", run)
+    return tried
+
+
+PIP = ["-m", "pip", "install", "--progress-bar", "off", "--no-deps", TORCH]
+UV = ["-m", "uv", "pip", "install", "--python", "python", "--torch-backend"]
+UV_CPU = [*UV, "cpu", "--no-deps", f"torch=={setup.TORCH}"]
+UV_CUDA = [*UV, "auto", f"torch=={setup.TORCH}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "ways"),
+    [
+        ("cpu", None, [PIP, UV_CPU]),
+        ("cpu", [], [PIP, UV_CPU]),
+        ("cpu", ["3.7"], [PIP, UV_CPU]),
+        ("cpu", ["[N/A]"], [PIP, UV_CPU]),
+        ("gpu", ["8.6", "9.0"], [PIP, UV_CPU]),
+        ("cpu", ["9.0"], [UV_CUDA]),
+        ("cpu", ["12.0"], [UV_CUDA]),
+    ],
+)
+def test_pytorch_is_of_the_cpu_but_for_a_gpu_that_mxnet_cannot_use(
+    tried, monkeypatch, capsys, kind, found, ways
+):
+    monkeypatch.setattr(setup, "capabilities", lambda: found)
+    assert not setup.install_torch("python", kind)
+    assert tried.commands == ways
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2 and said[1].endswith("make torch")
+    assert ("CUDA, some gigabytes" in said[0]) == (ways == [UV_CUDA])
+    tried.good = ways[:1]
+    tried.commands.clear()
+    assert setup.install_torch("python", kind) and tried.commands == ways[:1]
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_the_locked_uv_knows_where_pytorch_is():
+    said = subprocess.run([sys.executable, *UV[:4], "--help"], capture_output=True, text=True)
+    words = " ".join(said.stdout.split())
+    assert re.search(r"--torch-backend <TORCH_BACKEND> .*?possible values: auto, cpu, ", words)
+
+
+def test_a_set_up_without_pytorch_is_a_success_and_tries_again_when_asked(
+    project, tried, monkeypatch, capsys
+):
+    root, _ = project
+    (root / ".venv" / "bin").mkdir(parents=True)
+    (root / ".venv" / "bin" / "python").touch()
+    setup.main()
+    assert "make torch\nSet up in" in capsys.readouterr().out and len(tried.commands) == 2
+    setup.main()
+    assert len(tried.commands) == 2, "nobody waits for it at every make"
+    with pytest.raises(SystemExit):
+        setup.main(["--torch"])
+    assert len(tried.commands) == 4
+    tried.good = [PIP]
+    setup.main(["--torch"])
+    assert len(tried.commands) == 5
+
+
+def test_another_pytorch_is_installed(project, monkeypatch):
+    _, commands = project
+    setup.main()
+    commands.clear()
+    monkeypatch.setattr(setup, "TORCH", "9.9")
+    setup.main()
+    assert commands[-1] == "torch==9.9+cpu"
+
+
+def test_locks_hold_what_pytorch_needs_and_not_itself():
+    try:
+        needs = metadata.requires("torch")
+    except metadata.PackageNotFoundError:
+        pytest.skip("needs PyTorch, which `make torch` installs")
+    names = {re.match(r"[\w-]+", need)[0] for need in needs if "extra ==" not in need}
+    for kind in ("cpu", "gpu"):
+        lock = (ROOT / "requirements" / f"{kind}.txt").read_text()
+        assert [name for name in names if f"\n{name}==" not in lock] == []
+        assert "\ntorch==" not in lock
 
 
 def test_a_failure_ends_with_its_reason_and_no_traceback():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 from colab import address
+from voices import TORCH
 
 ROOT = Path(__file__).resolve().parent.parent
 PDF = ROOT / "_build" / "book.pdf"
@@ -42,6 +43,7 @@ def prepare(app, config):
     if not address(Path(app.srcdir).parent / "_config.yml"):  # Jupyter Book would name its own
         options.pop("launch_buttons", None)
     there = [PDF] if PDF.exists() else []
+    there += sorted(Path(app.srcdir).glob(f"*{TORCH}.ipynb"))
     config.forms = [path.name for path in (*there, *sorted(decks(app).glob("*.html")))]
 
 
@@ -50,7 +52,7 @@ def decks(app):
 
 
 def copy_forms(app):
-    """Lay the PDF and the Markdown of each page beside the pages."""
+    """Lay the PDF, and each page's Markdown and notebook in PyTorch, beside the pages."""
     if app.builder.name != "html":
         return
     if PDF.exists():
@@ -61,6 +63,8 @@ def copy_forms(app):
     sources.mkdir(exist_ok=True)
     for name in app.env.found_docs:
         shutil.copy(ROOT / "chapters" / f"{name}.md", sources)
+        if (torch := Path(app.srcdir) / f"{name}{TORCH}.ipynb").exists():
+            shutil.copy(torch, sources)
 
 
 def add_buttons(app, pagename, templatename, context, doctree):
@@ -73,6 +77,9 @@ def add_buttons(app, pagename, templatename, context, doctree):
         ("Notebook, with its outputs", f"_sources/{context['sourcename']}", "fas fa-code"),
         ("Markdown source", f"_sources/{pagename}.md", "fas fa-file"),
     ]
+    if (Path(app.srcdir) / f"{pagename}{TORCH}.ipynb").exists():
+        torch = ("Notebook in PyTorch", f"_sources/{pagename}{TORCH}.ipynb", "fas fa-code")
+        forms.insert(1, torch)
     if (decks(app) / f"{pagename}.html").exists():
         forms.append(("Slides", f"slides/{pagename}.html", "fas fa-person-chalkboard"))
     if PDF.exists():

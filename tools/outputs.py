@@ -1,5 +1,6 @@
 """The cells of a notebook and their outputs: what is kept of them, and what is made the same."""
 
+import hashlib
 import json
 import re
 import tempfile
@@ -18,6 +19,11 @@ def code_cells(notebook):
 
 def tags(cell):
     return set(cell.metadata.get("tags", []))
+
+
+def digest(source):
+    """Return what stands for a cell's source in a record."""
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def is_torch(notebook):

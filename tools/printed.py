@@ -1,7 +1,8 @@
 """A Sphinx extension: what a page need not be but a printed book is.
 
-The front page becomes the preface, the reference pages become appendices, solutions go to the end,
-and the list of references takes the place of the page that holds it.
+The front page becomes the preface, the reference pages become appendices, and so does the code in
+PyTorch; solutions go to the end, and the list of references takes the place of the page that holds
+it.
 """
 
 import os
@@ -11,8 +12,10 @@ from edition import describe
 from sphinx.addnodes import start_of_file
 from sphinx.errors import ConfigError
 from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
+from tabs import twins
 
 APPENDICES = ("notation", "api", "references")
+TORCH = "The code in PyTorch"
 SHORT = 14  # lines of a cell
 SUBTITLE = "An executable book"
 LICENCE = (
@@ -63,8 +66,9 @@ def raw(text):
     return nodes.raw("", text, format="latex")
 
 
-def chapter(title, *content):
-    return nodes.section("", nodes.title("", title), *content, ids=[nodes.make_id(title)])
+def chapter(title, *content, within=""):
+    name = nodes.make_id(f"{within} {title}")
+    return nodes.section("", nodes.title("", title), *content, ids=[name])
 
 
 def arrange(app, doctree, docname):
@@ -75,7 +79,7 @@ def arrange(app, doctree, docname):
     files = {file["docname"]: file for file in root.findall(start_of_file)}
     front = [node for node in root[1:] if not next(node.findall(start_of_file), None)]
     chapters = [name for name in files if name not in APPENDICES]
-    keep_cells_whole(root)
+    torch = [part for name in chapters if (part := take_twins(files[name]))]
     for name in chapters:
         point_to_solutions(files[name])
     solutions = [take_solutions(files[name]) for name in chapters]
@@ -84,24 +88,52 @@ def arrange(app, doctree, docname):
         raw(r"\mainmatter\setcounter{secnumdepth}{2}"),
         *(files[name] for name in chapters),
         raw(r"\appendix"),
-        *(files[name] for name in APPENDICES if name != "references"),
+        files["notation"],
+        *([chapter(TORCH, *torch)] if torch else []),
+        files["api"],
         raw(r"\backmatter\setcounter{secnumdepth}{-1}"),
         chapter("Solutions", *(part for part in solutions if part)),
     ]
+    keep_cells_whole(root)
 
 
 def keep_cells_whole(root):
     """Break no cell of few lines between two pages, and print no code that the pages fold away."""
     for cell in list(root.findall(nodes.container)):
         if "tag_hide-input" in cell["classes"]:
-            for part in [part for part in cell if "cell_input" in part["classes"]]:
+            for part in [part for part in cell if is_input(part)]:
                 cell.remove(part)
-        if "cell" in cell["classes"]:
-            lines = sum(
-                block.astext().count("\n") + 3 for block in cell.findall(nodes.literal_block)
-            )
-            if 0 < lines <= SHORT:
-                cell.parent.insert(cell.parent.index(cell), raw(rf"\printkeep{{{lines}}}"))
+        if "cell" in cell["classes"] and 0 < lines(cell) <= SHORT:
+            cell.parent.insert(cell.parent.index(cell), raw(rf"\printkeep{{{lines(cell)}}}"))
+
+
+def lines(cell):
+    return sum(block.astext().count("\n") + 3 for block in cell.findall(nodes.literal_block))
+
+
+def take_twins(file):
+    """Take the cells in PyTorch out of a chapter; return a section of their code, or None."""
+    cells = {}  # by the title that they stand under
+    for twin in twins(file):
+        above = twin.parent
+        while not isinstance(above[0], nodes.title):
+            above = above.parent
+        twin.parent.remove(twin)
+        if "tag_torch" in twin["classes"]:  # and not a shared cell
+            code = [part for part in twin.findall(nodes.container) if is_input(part)]
+            cell = nodes.container("", *code, classes=["cell"])
+            cells.setdefault(above[0].astext(), []).append(cell)
+    title = next(file.findall(nodes.title)).astext()
+    first = cells.pop(title, [])
+    rest = []
+    for words, there in cells.items():  # a heading stays with its cell
+        rest.append(raw(rf"\printkeep{{{min(lines(there[0]), SHORT) + 4}}}"))
+        rest.append(chapter(words, *there, within=f"{TORCH} {title}"))
+    return (first or rest) and chapter(title, *first, *rest, within=TORCH)
+
+
+def is_input(node):
+    return "cell_input" in node["classes"]
 
 
 def point_to_solutions(file):

@@ -1,7 +1,8 @@
 """Make .venv with the locked requirements and this package.  Run by `make`; standard library only.
 
 A second run finds the stamp of the first one and does nothing.  With ``--this-python``, .venv is
-made with the Python that runs this file, even where it holds another one already.
+made with the Python that runs this file, even where it holds another one already.  PyTorch is tried
+once, since the book can do without it; ``--torch`` tries it again.
 """
 
 import ctypes
@@ -18,6 +19,7 @@ from debian import ask, install
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = ".d2l_gru"  # in .venv, written last
+TORCH = "2.13.0"
 ALLOWED = ("3.11", "3.12", "3.10")  # in this order of preference
 # What MXNet loads from the system, and the Debian packages that hold it.
 LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
@@ -41,12 +43,17 @@ def find_python(candidates):
     )
 
 
+def capabilities():
+    """Return the compute capabilities of the GPUs, as the driver says them; None without one."""
+    smi = shutil.which("nvidia-smi")
+    return smi and (ask(smi, "--query-gpu=compute_cap", "--format=csv,noheader") or "").split()
+
+
 def choose_lock():
     """Return "gpu" if MXNet's CUDA build can use a GPU of this machine, else "cpu", and why."""
-    smi = shutil.which("nvidia-smi")
-    if not smi:
+    found = capabilities()
+    if found is None:
         return "cpu", "no NVIDIA driver found"
-    found = (ask(smi, "--query-gpu=compute_cap", "--format=csv,noheader") or "").split()
     usable = [c for c in found if c.replace(".", "", 1).isdigit() and 5 <= float(c) < 9]
     if usable:
         return "gpu", f"a GPU of compute capability {usable[0]} found"
@@ -90,9 +97,38 @@ def run(command, expected=0):
         sys.exit(f"{''.join(reasons)}Setting up .venv failed; fix this and run the command again.")
 
 
+def install_torch(python, kind):
+    """Install PyTorch, or say how to do so later; return whether it is there.
+
+    Its builds for the CPU are not where pip looks unless told so; uv knows the place.  The build
+    for CUDA, some gigabytes, is for GPUs alone that are too new for MXNet.
+    """
+    uv = [python, "-m", "uv", "pip", "install", "--python", python, "--torch-backend"]
+    pip = [python, "-m", "pip", "install", "--progress-bar", "off", "--no-deps"]
+    ways = [[*pip, f"torch=={TORCH}+cpu"], [*uv, "cpu", "--no-deps", f"torch=={TORCH}"]]
+    newer = [c for c in capabilities() or () if c.split(".")[0].isdigit() and float(c) >= 9]
+    build = "the CPU"
+    if kind == "cpu" and newer:
+        build = f"CUDA, some gigabytes: a GPU of compute capability {newer[0]} found"
+        ways = [[*uv, "auto", f"torch=={TORCH}"]]
+    print(f"Installing PyTorch {TORCH} for {build}.", flush=True)
+    for command in ways:
+        try:
+            run(command)
+        except SystemExit:
+            continue
+        return True
+    print(
+        f"PyTorch {TORCH} could not be installed; its chapters keep what is stored and their tests "
+        "are skipped. Try it later: make torch",
+        flush=True,
+    )
+    return False
+
+
 def fingerprint(lock):
     """Return the hash of what is installed."""
-    content = (ROOT / "pyproject.toml").read_bytes() + lock.read_bytes()
+    content = (ROOT / "pyproject.toml").read_bytes() + lock.read_bytes() + TORCH.encode()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -124,6 +160,8 @@ def set_up(arguments):
     if "--this-python" in arguments and version != "{}.{}".format(*sys.version_info):
         kind = None
     if kind and driver == stamped_driver and fingerprint(locks[kind]) == stamped:
+        if "--torch" in arguments and not install_torch(python, kind):
+            sys.exit(1)
         return
 
     start = time.time()
@@ -148,6 +186,7 @@ def set_up(arguments):
     print(f"Installing {lock.relative_to(ROOT)} into .venv, some minutes ...", flush=True)
     run([*pip, "--require-hashes", "-r", lock], expected=lock.read_text().count("=="))
     run([*pip, "--no-build-isolation", "--editable", ROOT])
+    install_torch(python, made_with)
     stamp = (made_with, version, driver, fingerprint(lock), str(ROOT))
     (venv / STAMP).write_text("\n".join(stamp) + "\n")
     print(f"Set up in {time.time() - start:.0f} s.")

@@ -1,0 +1,130 @@
+"""A Sphinx extension: beside a cell its twin in PyTorch, in tabs that stay on the reader's choice.
+
+The twins come from NAME-torch.ipynb into the notebook of a page as it is read.  A cell that is the
+same in both has one only where its outputs differ.  Slides leave the twins out, and on paper
+tools/printed.py makes an appendix of them.
+"""
+
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from outputs import code_cells, tags
+from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_design.shared import create_component
+from voices import TORCH
+from widgets import widget
+
+TWIN = "twin"  # the tag of a cell that was put in
+
+
+class twin_figure(nodes.figure):
+    """A figure with the number of the one that stands beside it; it takes no number itself."""
+
+
+def insert_twins(app, docname, source):
+    """Put behind each cell of a page what is its twin in PyTorch."""
+    path = Path(app.srcdir) / f"{docname}{TORCH}.ipynb"
+    if not path.is_file():
+        return
+    app.env.note_dependency(str(path))
+    page, torch = nbformat.reads(source[0], as_version=4), nbformat.read(path, as_version=4)
+    if len(code_cells(page)) != len(code_cells(torch)):
+        raise ExtensionError(f"{path.name} has not the cells of {docname}.ipynb; run `make book`")
+    for cell, twin in zip(code_cells(page), code_cells(torch), strict=True):
+        same = cell.source == twin.source and seen(cell) == seen(twin)
+        if not same and "remove-cell" not in tags(cell) | tags(twin):
+            twin.metadata.tags, twin.id = [*tags(twin), TWIN], twin.id + TORCH
+            twin.outputs = seen(twin)
+            twin.metadata.get("mystnb", {}).get("figure", {}).pop("name", None)
+            page.cells.insert(page.cells.index(cell) + 1, twin)
+    source[0] = nbformat.writes(page)
+
+
+def seen(cell):
+    """Return the outputs without those that only lay down a value for the text."""
+    return [output for output in cell.outputs if "scrapbook" not in output.get("metadata", {})]
+
+
+def twins(document):
+    return list(
+        document.findall(
+            lambda node: f"tag_{TWIN}" in getattr(node, "attributes", {}).get("classes", ())
+        )
+    )
+
+
+class Figures(SphinxTransform):
+    """Keep the figures of twins from being counted."""
+
+    default_priority = 200  # before Sphinx gives numbers
+
+    def apply(self):
+        for twin in twins(self.document):
+            for figure in list(twin.findall(nodes.figure)):
+                replace(figure)
+
+
+class Tabs(SphinxPostTransform):
+    """Put each cell and its twin into tabs."""
+
+    default_priority = 150  # before sphinx-design's own
+
+    def run(self):
+        stills = {each["still"] for each in self.document.findall(widget)}
+        for twin in twins(self.document):
+            parent, at = twin.parent, twin.parent.index(twin)
+            cell = parent[at - 1]
+            names = [name for figure in cell.findall(nodes.figure) for name in figure["ids"]]
+            if self.app.builder.name == "html" and not stills & {*names}:
+                self.number(cell, twin)
+                items = [tab("MXNet", cell), tab("PyTorch", twin)]
+                both = create_component("tab-set", ["sd-tab-set"], children=items, ids=names)
+                parent[at - 1 : at + 1] = [both]
+            elif self.app.builder.format != "latex":
+                parent.remove(twin)
+
+    def number(self, cell, twin):
+        """Give the figures of a twin the numbers of those of the cell, whose names both bear."""
+        numbers = self.env.toc_fignumbers.get(self.env.docname, {}).get("figure", {})
+        pairs = zip(cell.findall(nodes.figure), twin.findall(twin_figure), strict=False)
+        for one, other in list(pairs):
+            number = next((numbers[name] for name in one["ids"] if name in numbers), None)
+            one["ids"] = []
+            one = replace(one)
+            for caption in [c for figure in (one, other) for c in figure.findall(nodes.caption)]:
+                if number:
+                    words = self.config.numfig_format["figure"] % ".".join(map(str, number))
+                    caption.insert(0, nodes.inline("", f"{words} ", classes=["caption-number"]))
+
+
+def replace(figure):
+    """Put a `twin_figure` in the place of a figure."""
+    other = twin_figure("", *figure.children, **figure.attributes)
+    figure.replace_self(other)
+    return other
+
+
+def tab(words, cell):
+    label = nodes.rubric(
+        "", words, classes=["sd-tab-label"], sync_group="framework", sync_id=words.lower()
+    )
+    content = create_component("tab-content", ["sd-tab-content"], children=[cell])
+    return create_component("tab-item", ["sd-tab-item"], children=[label, content])
+
+
+def setup(app):
+    app.setup_extension("sphinx_design")
+    app.add_node(
+        twin_figure,
+        html=(
+            lambda self, node: self.visit_figure(node),
+            lambda self, node: self.depart_figure(node),
+        ),
+    )
+    app.add_transform(Figures)
+    app.add_post_transform(Tabs)
+    app.connect("source-read", insert_twins)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -139,18 +139,6 @@ def test_pictures_have_alternative_text(pages):
     assert silent == []
 
 
-def test_mathjax_lies_beside_the_pages(html, pages):
-    for path, page in pages.items():
-        scripts = [address for address in loaded(page) if "tex-chtml.js" in address]
-        assert len(scripts) == bool(page.find(class_="math")), path.name
-        for address in scripts:
-            assert is_local(address)
-            assert target(path, address)[0] == html / "mathjax" / "tex-chtml.js"
-    fonts = html / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2"
-    assert (fonts / "MathJax_Main-Regular.woff").is_file()
-    assert sum(file.stat().st_size for file in (html / "mathjax").rglob("*")) < 4e6
-
-
 def test_solutions_are_hidden_until_asked_for(pages):
     shown = [
         f"{path.name}: {solution.get_text(' ', strip=True)[:60]}"

@@ -24,6 +24,8 @@ MENDED = [
     # A heading needs a level, an entry of a list has no role of its own any more.
     (r'<p([^>]*) role="heading">', r'<p\1 role="heading" aria-level="2">'),
     (r'role="doc-biblioentry"', 'role="listitem"'),
+    # No line begins with the comma after a formula.
+    (r"([^\s>]*<math>(?:(?!</math>).)*</math>[^\s<]+)", r'<span class="text-nowrap">\1</span>'),
     # All of a page belongs to a landmark, the name of the book, too.
     (
         r'<div class="bd-sidebar-primary',

@@ -45,7 +45,7 @@ def test_on_a_phone_formulas_stay_within_the_text(visit, name):
 def test_formulas_wait_for_no_script_and_take_their_font_from_beside_the_page(visit, html):
     went = visit("gru-scratch", java_script_enabled=False)
     assert went.page.locator("math").first.is_visible()
-    font = (html / "_static" / "formulas.woff").as_uri()
+    font = (html / "_static" / "formulas.woff2").as_uri()
     assert font in went.asked and all(address.startswith("file:") for address in went.asked)
     assert went.wrong == []
 

@@ -41,7 +41,7 @@ def test_there_are_formulas():
 
 def test_the_font_holds_every_sign_and_its_licence(html):
     pages = "".join(path.read_text() for path in html.glob("*.html"))
-    path = html / "_static" / "formulas.woff"
+    path = html / "_static" / "formulas.woff2"
     font = TTFont(path)
     drawn = unescape("".join(formulas.DRAWN.findall(pages)))
     italic = {sign for sign in formulas.ITALICS if formulas.normalize("NFKC", sign) in

@@ -76,9 +76,9 @@ def lay_font(app, exception):
     subset.main(
         [
             str(FONT),
-            f"--output-file={app.outdir}/_static/formulas.woff",
+            f"--output-file={app.outdir}/_static/formulas.woff2",
             f"--text={''.join(sorted(signs(pages)))}",
-            *("--flavor=woff", "--layout-features=dtls,flac,ssty", "--no-hinting"),
+            *("--flavor=woff2", "--layout-features=dtls,flac,ssty", "--no-hinting"),
             "--name-IDs=*",  # among them its licence
         ]
     )

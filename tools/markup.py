@@ -16,6 +16,12 @@ MENDED = [
     (r'\s*<link rel="preload" as="(?:font|script)"[^>]*>', ""),
     # The icons once more, as a script: the style sheet and its font have them.
     (r'\s*<script src="[^"]*/fontawesome/[^"]*"></script>', ""),
+    # The reader's colours at once: a script would draw the page anew in them.
+    (
+        r'localStorage.getItem\("theme"\) \|\| "auto"',
+        'localStorage.getItem("theme") || '
+        '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")',
+    ),
     # Scripts run in their order after the page is drawn, but the one that an inline script needs.
     (
         r'<script((?: data-[^ >]*)?) src="(?!_static/documentation_options)',

@@ -38,6 +38,7 @@ def join(app, exception):
         return
     static = Path(app.outdir) / "_static"
     pages = {path: path.read_text("utf-8") for path in Path(app.outdir).glob("*.html")}
+    pages = {path: page for path, page in pages.items() if LINK.search(page)}
     names = dict.fromkeys(name for page in pages.values() for name in parts(page))
     shown = {name for page in pages.values() for name in NAME.findall(page)}
     css = "\n".join(read((static / name).resolve(), static.resolve()) for name in names)

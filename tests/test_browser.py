@@ -10,6 +10,12 @@ from tools_of_the_build import ROOT
 PAGES = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 
 
+def faults(page):
+    """Return what axe finds, with the first places."""
+    found = Axe().run(page).response["violations"]
+    return [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in found]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_fault(visit, server, name, scheme):
@@ -17,35 +23,30 @@ def test_axe_finds_no_fault(visit, server, name, scheme):
     for widget in went.page.locator(".gru-widget").all():
         widget.scroll_into_view_if_needed()
         widget.locator("xpath=self::*[@data-ready]").wait_for()
-    went.page.keyboard.press("Shift")  # a move of the reader brings the formulas
-    went.page.wait_for_function(
-        "!document.querySelector('.math') || window.MathJax?.startup?.promise"
-    )
-    went.page.evaluate("window.MathJax?.startup?.promise")
-    went.page.wait_for_timeout(300)
     assert went.wrong == []
-    found = Axe().run(went.page).response["violations"]
-    told = [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in found]
-    assert told == []
+    assert faults(went.page) == []
 
 
-@pytest.mark.parametrize("way", ["near", "move", "wait"])
-def test_formulas_come_when_they_are_needed(visit, way):
-    went = visit("gru-scratch", viewport={"width": 400, "height": 300})
-    drawn = "document.querySelector('mjx-container')"
-    went.page.wait_for_timeout(300)
-    assert not went.page.evaluate(drawn)
-    if way == "near":
-        went.page.evaluate("document.querySelector('.math').scrollIntoView()")
-    elif way == "move":
-        went.page.keyboard.press("Shift")
-    else:
-        went.page.wait_for_function("window.MathJax?.startup?.promise", timeout=15_000)
-        went.page.evaluate("document.querySelector('.math').scrollIntoView()")
-    if way == "move":
-        went.page.wait_for_function("window.MathJax?.startup?.promise")
-    else:
-        went.page.wait_for_function(drawn)
+@pytest.mark.parametrize("name", PAGES)
+def test_on_a_phone_formulas_stay_within_the_text(visit, name):
+    """A wide one of its own line scrolls, and the keyboard reaches it."""
+    went = visit(name, viewport={"width": 360, "height": 640})
+    out = went.page.evaluate("""() => {
+      const page = document.querySelector(".bd-article").getBoundingClientRect().right;
+      return [...document.querySelectorAll("div.math, math:not([display])")]
+        .filter((formula) => !formula.closest("table"))
+        .filter((formula) => formula.getBoundingClientRect().right > page)
+        .map((formula) => formula.textContent);
+    }""")
+    assert out == []
+    assert faults(went.page) == []
+
+
+def test_formulas_wait_for_no_script_and_take_their_font_from_beside_the_page(visit, html):
+    went = visit("gru-scratch", java_script_enabled=False)
+    assert went.page.locator("math").first.is_visible()
+    font = (html / "_static" / "formulas.woff2").as_uri()
+    assert font in went.asked and all(address.startswith("file:") for address in went.asked)
     assert went.wrong == []
 
 

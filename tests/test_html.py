@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 from tools_of_the_build import ROOT, load
 
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
@@ -115,6 +117,46 @@ def test_what_is_loaded_exists(pages):
     assert missing == []
 
 
+def test_a_page_waits_for_one_style_sheet(html, pages):
+    for path, page in pages.items():
+        (sheet,) = page.find_all("link", rel="stylesheet")
+        assert target(path, sheet["href"])[0] == html / "_static" / "pages.css"
+        assert all((html / "_static" / name).is_file() for name in sheet["data-parts"].split())
+    css = (html / "_static" / "pages.css").read_text()
+    assert "@import" not in css and "@charset" not in css
+    urls = [b for a, b in IN_STYLE.findall(css) if not b.startswith(("data:", "#"))]
+    assert len(urls) > 2 and all((html / "_static" / url).is_file() for url in urls)
+    assert css.index(".fa-solid") < css.index("--book-measure")  # ours has the last word
+
+
+def test_every_icon_that_is_shown_is_there(html, pages):
+    css = (html / "_static" / "pages.css").read_text()
+    (font,) = html.glob("_static/vendor/fontawesome/*/webfonts/fa-solid-900.woff2")
+    glyphs = TTFont(font).getBestCmap()
+    codes = {
+        name: int(code, 16)
+        for names, code in load("styles").ICON.findall(css)
+        for name in re.findall(r"fa-[\w-]+", names)
+    }
+    kinds = {"fa-solid", "fa-lg"}
+    shown = {
+        name
+        for page in pages.values()
+        for icon in page.find_all(class_=re.compile("^fa"))
+        for name in icon["class"]
+        if name.startswith("fa-") and name not in kinds
+    }
+    assert len(shown) > 10 and shown <= set(codes)
+    assert all(codes[name] in glyphs for name in shown) and len(glyphs) < 40
+
+
+def test_pages_of_an_earlier_build_are_joined_again(html):
+    files = [*html.glob("*.html"), html / "_static" / "pages.css"]
+    before = {path: path.read_bytes() for path in files}
+    load("styles").join(SimpleNamespace(builder=SimpleNamespace(name="html"), outdir=html), None)
+    assert {path: path.read_bytes() for path in files} == before
+
+
 def test_links_lead_somewhere(pages):
     broken = []
     for path, page in pages.items():
@@ -137,18 +179,6 @@ def test_pictures_have_alternative_text(pages):
             if not decoration and (not says or says == picture["src"]):
                 silent.append(f"{path.name}: {picture['src']}")
     assert silent == []
-
-
-def test_mathjax_lies_beside_the_pages(html, pages):
-    for path, page in pages.items():
-        scripts = [address for address in loaded(page) if "tex-chtml.js" in address]
-        assert len(scripts) == bool(page.find(class_="math")), path.name
-        for address in scripts:
-            assert is_local(address)
-            assert target(path, address)[0] == html / "mathjax" / "tex-chtml.js"
-    fonts = html / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2"
-    assert (fonts / "MathJax_Main-Regular.woff").is_file()
-    assert sum(file.stat().st_size for file in (html / "mathjax").rglob("*")) < 4e6
 
 
 def test_solutions_are_hidden_until_asked_for(pages):

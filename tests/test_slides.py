@@ -17,17 +17,17 @@ from tools_of_the_build import ROOT, load
 SLIDE = re.compile(r"^`{3,}\{slide\} (.*)$", re.M)
 WIDTH, HEIGHT = 1280, 720
 
-# Goes through all slides once formulas are drawn, and measures each.
+# Goes through all slides once the font of formulas is there, and measures each.
 MEASURE = """
 async () => {
-  await MathJax.startup.promise;
+  await document.fonts.ready;
   return Reveal.getSlides().map((slide) => {
     const { h, v } = Reveal.getIndices(slide);
     Reveal.slide(h, v);
     const box = slide.getBoundingClientRect(), scale = Reveal.getScale();
     let right = 0, bottom = 0;
     for (const part of slide.querySelectorAll("*")) {
-      if (part.closest("aside, mjx-assistive-mml")) continue;
+      if (part.closest("aside")) continue;
       const { right: x, bottom: y } = part.getBoundingClientRect();
       const cut = part.matches("pre") && part.scrollWidth > part.clientWidth + 1;
       right = Math.max(right, cut ? 9999 : (x - box.left) / scale);
@@ -158,7 +158,7 @@ def test_the_measure_sees_an_overflow(page, decks):
 def test_a_deck_prints_one_page_a_slide(page, decks, tmp_path, name):
     page.goto((decks / f"{name}.html").as_uri() + "?print-pdf")
     page.locator(".pdf-page").last.wait_for()
-    page.evaluate("MathJax.startup.promise")
+    page.evaluate("document.fonts.ready")
     page.pdf(path=tmp_path / "deck.pdf", prefer_css_page_size=True)
     pages = pypdf.PdfReader(tmp_path / "deck.pdf").pages
     printed = [re.sub(r"\W", "", page.extract_text()) for page in pages]

@@ -1,85 +1,90 @@
-"""A Sphinx extension: formulas without a network, and without waiting for them.
+"""A Sphinx extension: formulas as MathML, which browsers draw by themselves.
 
-MathJax is a megabyte.  It lies beside the pages, and comes with the first formula that is near,
-with the reader's first move, or, so that a page can be printed unread, after a while.
+It is made of the TeX when the pages are built.  Its font lies beside them, cut down to the signs
+that they use.
 """
 
 import importlib.util
-import shutil
+import re
+from html import unescape
 from pathlib import Path
+from unicodedata import normalize
 
 from docutils import nodes
+from fontTools import subset
+from math_core import LatexError, LatexToMathML
+from sphinx.errors import SphinxError
+from sphinx.locale import _
+from sphinx.util.math import get_node_equation_number
 
-USED = (
-    *("tex-chtml.js", "ui/lazy.js"),
-    *("input/tex/extensions/*.js", "output/chtml/fonts/woff-v2/*.woff"),
-)
-UNUSED = ("all-packages.js",)
-TYPE = "later"  # of a script, which a browser leaves alone
-LATER = """
-(() => {
-  let script;
-  const load = () => {
-    if (script) return;
-    script = document.createElement("script");
-    script.src = document.querySelector("script[type=later]").src;
-    document.head.append(script);
-  };
-  addEventListener("DOMContentLoaded", () => {
-    const near = new IntersectionObserver((seen) => {
-      if (seen.some((formula) => formula.isIntersecting)) load();
-    }, { rootMargin: "200px" });
-    document.querySelectorAll(".math").forEach((formula) => near.observe(formula));
-  });
-  for (const move of ["scroll", "pointermove", "keydown", "touchstart"]) {
-    addEventListener(move, load, { once: true, passive: true });
-  }
-  addEventListener("load", () => setTimeout(load, 6000));
-})();
-"""
+# ziamath is there for its font, STIX Two.
+FONT = Path(importlib.util.find_spec("ziamath").origin).parent / "fonts/STIXTwoMath-Regular.ttf"
+DRAWN = re.compile(r"<math.*?</math>", re.DOTALL)
+TO_MATHML = LatexToMathML(fancy_error=False)
+# What browsers put in the place of a single letter, and of a root.
+ITALICS = [chr(code) for code in (0x210E, *range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D71C))]
+ROOT = "√"
 
 
-def copy_mathjax(app):
-    """Copy MathJax to the folder that `mathjax_path` in _config.yml points to."""
-    if app.builder.format != "html":
+def draw(tex, display=False):
+    """Return TeX as MathML.
+
+    As on paper, lines of their own need no environment.  Numbers are Sphinx's, of formulas with a
+    label, so that an environment gives none.
+    """
+    tex = re.sub(r"\\(begin|end){(align|equation|gather|multline)}", r"\\\1{\2*}", tex)
+    if display and r"\\" in tex and r"\begin" not in tex:
+        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+    mathml = TO_MATHML.convert_with_local_state(tex, displaystyle=display)
+    return re.sub("<mo(?=[^>]*>⊙)", '<mo largeop="false"', mathml)  # a sum's size in Firefox
+
+
+def drawn(translator, node, display=False):
+    try:
+        return draw(node.astext(), display)
+    except LatexError as error:
+        page = translator.builder.current_docname
+        raise SphinxError(f"{page}: {error} This is in the formula {node.astext()}") from None
+
+
+def visit_inline(self, node):
+    self.body.append(drawn(self, node))
+    raise nodes.SkipNode
+
+
+def visit_display(self, node):
+    self.body.append(self.starttag(node, "div", CLASS="math") + drawn(self, node, display=True))
+    if node["number"]:
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
+        self.add_permalink_ref(node, _("Link to this equation"))
+        self.body.append("</span>")
+    self.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def signs(pages):
+    """Return all signs of the formulas in the text of pages."""
+    used = set(unescape(re.sub("<[^>]*>", "", "".join(DRAWN.findall(pages)))))
+    return used.union(ROOT, (sign for sign in ITALICS if normalize("NFKC", sign) in used))
+
+
+def lay_font(app, exception):
+    """Lay the font beside the pages, where book/assets/formulas.css looks for it."""
+    if exception or app.builder.format != "html":
         return
-    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
-    source, target = package / "static" / "mathjax", Path(app.outdir) / "mathjax"
-    for path in (path for pattern in USED for path in source.glob(pattern)):
-        copy = target / path.relative_to(source)
-        if path.name not in UNUSED and not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copy)
-
-
-def prepare(app):
-    """Let MathJax wait, but on slides."""
-    if app.builder.name == "html":
-        app.config.mathjax_options = {"type": TYPE, "defer": "defer"}
-
-
-def add_later(app, pagename, templatename, context, doctree):
-    """Give a page with formulas what loads MathJax, and take it from a page without any."""
-    files = context.get("script_files", ())
-    if not any(getattr(file, "attributes", {}).get("type") == TYPE for file in files):
-        return
-    if doctree is not None and any(doctree.findall(_is_formula)):
-        app.add_js_file(None, body=LATER)
-    else:
-        context["script_files"] = [file for file in files if not _is_mathjax(file)]
-
-
-def _is_formula(node):
-    return isinstance(node, nodes.math | nodes.math_block)
-
-
-def _is_mathjax(file):
-    script, setting = file.attributes.get("type"), file.attributes.get("body") or ""
-    return script == TYPE or setting.startswith("window.MathJax")
+    pages = "".join(path.read_text("utf-8") for path in Path(app.outdir).glob("*.html"))
+    subset.main(
+        [
+            str(FONT),
+            f"--output-file={app.outdir}/_static/formulas.woff2",
+            f"--text={''.join(sorted(signs(pages)))}",
+            *("--flavor=woff2", "--layout-features=dtls,flac,ssty", "--no-hinting"),
+            "--name-IDs=*",  # among them its licence
+        ]
+    )
 
 
 def setup(app):
-    app.connect("builder-inited", copy_mathjax)
-    app.connect("builder-inited", prepare)
-    app.connect("html-page-context", add_later, priority=600)  # after Sphinx has added MathJax
+    app.add_html_math_renderer("mathml", (visit_inline, None), (visit_display, None))
+    app.connect("build-finished", lay_font)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,6 +16,12 @@ MENDED = [
     (r'\s*<link rel="preload" as="(?:font|script)"[^>]*>', ""),
     # The icons once more, as a script: the style sheet and its font have them.
     (r'\s*<script src="[^"]*/fontawesome/[^"]*"></script>', ""),
+    # The reader's colours at once: a script would draw the page anew in them.
+    (
+        r'localStorage.getItem\("theme"\) \|\| "auto"',
+        'localStorage.getItem("theme") || '
+        '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")',
+    ),
     # Scripts run in their order after the page is drawn, but the one that an inline script needs.
     (
         r'<script((?: data-[^ >]*)?) src="(?!_static/documentation_options)',
@@ -24,6 +30,8 @@ MENDED = [
     # A heading needs a level, an entry of a list has no role of its own any more.
     (r'<p([^>]*) role="heading">', r'<p\1 role="heading" aria-level="2">'),
     (r'role="doc-biblioentry"', 'role="listitem"'),
+    # No line begins with the comma after a formula.
+    (r"([^\s>]*<math>(?:(?!</math>).)*</math>[^\s<]+)", r'<span class="text-nowrap">\1</span>'),
     # All of a page belongs to a landmark, the name of the book, too.
     (
         r'<div class="bd-sidebar-primary',

@@ -17,7 +17,7 @@ from sphinx_revealjs.builders import RevealjsHTMLBuilder
 from sphinx_revealjs.writers import RevealjsSlideTranslator
 
 LOGGER = logging.getLogger(__name__)
-NEEDED = re.compile("(?i)mathjax|reveal|slides|pygments")
+NEEDED = re.compile("(?i)formulas|reveal|slides|pygments")
 CELL, OUTPUT = "tag_slide", "tag_slide-output"
 
 
@@ -49,7 +49,6 @@ class Decks(RevealjsHTMLBuilder):
 
     def init(self):
         self.config.html_theme_options.pop("launch_buttons", None)  # the pages have them
-        self.config.mathjax3_config.pop("loader", None)  # a slide that is not shown is never near
         super().init()
 
     def get_outdated_docs(self):

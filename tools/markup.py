@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.writers.html5 import HTML5Translator
 
 MENDED = [
     # Hints to fetch early, which a browser refuses for a file.
@@ -61,6 +62,9 @@ def mend(app, exception):
 
 
 def setup(app):
+    # The theme lets wide tables scroll in a translator of its own, but where others name some, as
+    # those of slides, it extends these alone.
+    app.set_translator("html", HTML5Translator)
     app.connect("html-page-context", describe)
     app.connect("build-finished", mend)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,7 +10,6 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.writers.html5 import HTML5Translator
 
 MENDED = [
     # Hints to fetch early, which a browser refuses for a file.
@@ -33,6 +32,12 @@ MENDED = [
     (r'role="doc-biblioentry"', 'role="listitem"'),
     # No line begins with the comma after a formula.
     (r"([^\s>]*<math>(?:(?!</math>).)*</math>[^\s<]+)", r'<span class="text-nowrap">\1</span>'),
+    # A wide table scrolls within itself.
+    (
+        r'(?s)(?<!aria-label="Table">)<table class="docutils.*?</table>',
+        r'<div class="pst-scrollable-table-container" tabindex="0" role="group" '
+        r'aria-label="Table">\g<0></div>',
+    ),
     # All of a page belongs to a landmark, the name of the book, too.
     (
         r'<div class="bd-sidebar-primary',
@@ -62,9 +67,6 @@ def mend(app, exception):
 
 
 def setup(app):
-    # The theme lets wide tables scroll in a translator of its own, but where others name some, as
-    # those of slides, it extends these alone.
-    app.set_translator("html", HTML5Translator)
     app.connect("html-page-context", describe)
     app.connect("build-finished", mend)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

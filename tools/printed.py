@@ -16,6 +16,10 @@ from tabs import twins
 
 APPENDICES = ("notation", "api", "references")
 TORCH = "The code in PyTorch"
+ABOUT_TORCH = (
+    "What the chapters say in MXNet, in PyTorch, under the headings where it stands there. "
+    "Cells that are the same in both are not repeated."
+)
 SHORT = 14  # lines of a cell
 SUBTITLE = "An executable book"
 LICENCE = (
@@ -89,7 +93,7 @@ def arrange(app, doctree, docname):
         *(files[name] for name in chapters),
         raw(r"\appendix"),
         files["notation"],
-        *([chapter(TORCH, *torch)] if torch else []),
+        *([chapter(TORCH, nodes.paragraph("", ABOUT_TORCH), *torch)] if torch else []),
         files["api"],
         raw(r"\backmatter\setcounter{secnumdepth}{-1}"),
         chapter("Solutions", *(part for part in solutions if part)),

@@ -55,6 +55,21 @@ def test_search_finds_pages(visit, server):
     went = visit("search", base=server)
     went.page.goto(f"{server}/search.html?q=perplexity")
     went.page.locator("#search-results li", has_text="Text to minibatches").first.wait_for()
+    went.page.wait_for_load_state("networkidle")
+    assert not [said for said in went.wrong if "Content Security Policy" in said]
+
+
+@pytest.mark.parametrize("name", ["gru-scratch", "slides/gru-scratch"])
+@pytest.mark.parametrize(
+    "code", ["s.textContent = 'hit = 1'", "s.src = 'https://example.org/x.js'"]
+)
+def test_a_page_runs_no_script_but_its_own(visit, server, name, code):
+    went = visit(name, base=server)
+    assert went.wrong == []
+    added = "const s = document.createElement('script'); {}; document.head.append(s)"
+    went.page.evaluate("() => {" + added.format(code) + "}")
+    assert went.page.evaluate("typeof hit") == "undefined"
+    assert any("Content Security Policy" in said for said in went.wrong)
 
 
 def test_solutions_open_and_the_theme_changes(visit):

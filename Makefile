@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test run html pdf slides serve preview doctor gpu-build torch gpu-outputs \
-	lint lock setup clean
+	lint lock sbom setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -111,6 +111,11 @@ lock: setup ## pin requirements/*.txt anew from pyproject.toml (ARGS=--upgrade f
 	for kind in cpu gpu; do $(BIN)/uv pip compile -q --universal --python-version 3.10 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS) \
 		pyproject.toml --extra $$kind --group book -o requirements/$$kind.txt || exit 1; done
+
+sbom: setup ## list all that the book is built with, as a bill of materials: _build/sbom.json
+	@mkdir -p _build
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml -o _build/sbom.json $(BIN)/python
+	@echo 'The bill of materials (CycloneDX): _build/sbom.json'
 
 setup: ## make .venv, if need be
 	@command -v $(or $(PYTHON),python3) >/dev/null || \

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test run html pdf slides serve preview doctor gpu-build torch gpu-outputs \
-	lint lock sbom setup clean
+	lint lock links sbom setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -111,6 +111,10 @@ lock: setup ## pin requirements/*.txt anew from pyproject.toml (ARGS=--upgrade f
 	for kind in cpu gpu; do $(BIN)/uv pip compile -q --universal --python-version 3.10 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS) \
 		pyproject.toml --extra $$kind --group book -o requirements/$$kind.txt || exit 1; done
+
+links: setup ## ask every address that the pages name whether it answers
+	@$(SPHINX) -b linkcheck _build/links -d _build/doctrees-links >/dev/null 2>&1 || true
+	@grep -v '\[\(unchecked\|local\)\]' _build/links/output.txt || echo 'All addresses answer.'
 
 sbom: setup ## list all that the book is built with, as a bill of materials: _build/sbom.json
 	@mkdir -p _build

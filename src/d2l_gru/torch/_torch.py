@@ -1,5 +1,11 @@
 """The only door to PyTorch: every other module here imports it from this one."""
 
+import os
+
+# Threads that have nothing to do sleep.  Spinning, as they would, a step of these small products
+# takes ten times as long where another program computes as well.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 OLDEST = (2, 6)
 ADVICE = "python -m pip install 'torch>=2.6'"
 

@@ -182,7 +182,11 @@ def test_a_half_written_cache(site, real_corpus, altered):
     whole = corpus.find(download=False).path.read_bytes()
     (cache / corpus.FILE).write_bytes(whole[:-1] if altered else whole)
     (cache / "tmp0").write_bytes(whole[:1000])
-    nowhere = {"http_proxy": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(site.root / "cache")}
+    nowhere = {
+        "http_proxy": "http://127.0.0.1:9",
+        "no_proxy": "",
+        "XDG_CACHE_HOME": str(cache.parent),
+    }
     env = {k: v for k, v in os.environ.items() if k != "D2L_GRU_DATA"} | nowhere
     site.write(cell("import os; os.environ['D2L_GRU_DATA'] == 'sample'"))
     status, out, err = site.build(program=["tools/run_chapters.py"], env=env)

@@ -23,7 +23,16 @@ SOURCES = _config.yml $(wildcard tools/*.py) requirements/cpu.txt \
 	$(wildcard $(SOURCE)/_config.yml $(addprefix $(SOURCE)/book/,* assets/* widgets/*) src/d2l_gru/*.py src/d2l_gru/*/*.py)
 SLIDES = _build/slides/.done$(subst /,-,$(SOURCE))
 PRINT = _build/.print-$(PAPER)$(subst /,-,$(SOURCE))
-SPHINX = BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
+# Sphinx works aside, since it takes half a page, left by an interruption, for a whole one.
+ASIDE = _build/aside
+PUBLISH = rm -rf $(ASIDE)/old && { test ! -e $2 || mv $2 $(ASIDE)/old; } && mv $1 $2 && rm -rf $(ASIDE)/old
+# One build at a time, with the lock of tools/run_chapters.py.
+ALONE = mkdir -p _build && { flock -n _build/.lock true || \
+	echo 'Another build is at work here: waiting for it.'; } && flock _build/.lock
+# Ctrl-C ends a renderer without a traceback.
+RENDER = $(BIN)/python -c 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+	del sys.argv[0]; runpy.run_path(sys.argv[0], run_name="__main__")'
+SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +40,7 @@ help: ## list the commands
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
-	@if $(BIN)/python tools/debian.py tex; then $(MAKE) -s _build/book.pdf; fi
+	@if $(BIN)/python tools/debian.py tex; then $(ALONE) $(MAKE) -s _build/book.pdf; fi
 	@$(MAKE) -s html
 	@said=$$($(BIN)/python tools/debian.py --say tex); \
 		test -z "$$said" || echo "The PDF was left out. $$said"
@@ -45,19 +54,21 @@ run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a cha
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
 
 html: setup ## render the stored notebooks as pages and slides, without running any
-	@$(MAKE) -s $(DONE)
+	@$(ALONE) $(MAKE) -s $(DONE)
 	@echo 'The book: _build/html/index.html'
 
 $(DONE): $(SOURCES) $(SLIDES) $(wildcard _build/book.pdf)
-	@rm -f _build/html/.done*
-	@mkdir -p _build/html && rm -rf _build/html/slides && cp -r _build/slides _build/html/slides
-	@$(BIN)/jupyter-book build $(SOURCE)/book --config $(SOURCE)/_config.yml \
-		--path-output . -q -n --keep-going $(if $(STRICT),-W --all)
-	@touch $@
+	@rm $(ASIDE)/whole 2>/dev/null || rm -rf $(ASIDE)
+	@rm -rf $(ASIDE)/_build/html/slides && mkdir -p $(ASIDE)/_build/html
+	@cp -r _build/slides $(ASIDE)/_build/html/slides
+	@$(RENDER) $(BIN)/jupyter-book build $(SOURCE)/book --config $(SOURCE)/_config.yml \
+		--path-output $(ASIDE) -q -n --keep-going $(if $(STRICT),-W --all) >/dev/null
+	@rm -rf $(ASIDE)/new && cp -r $(ASIDE)/_build/html $(ASIDE)/new && touch $(ASIDE)/new/$(@F)
+	@$(call PUBLISH,$(ASIDE)/new,_build/html) && touch $(ASIDE)/whole
 
 pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
 	@$(BIN)/python tools/debian.py tex
-	@$(MAKE) -s _build/book.pdf
+	@$(ALONE) $(MAKE) -s _build/book.pdf
 	@echo 'The PDF: _build/book.pdf'
 
 _build/book.pdf: $(SOURCES) $(PRINT)
@@ -72,13 +83,13 @@ $(PRINT):
 	@mkdir -p _build && rm -f _build/.print-* && touch $@
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
-	@$(MAKE) -s $(SLIDES)
+	@$(ALONE) $(MAKE) -s $(SLIDES)
 	@echo 'The slides:' _build/slides/*.html
 
 $(SLIDES): $(SOURCES)
-	@rm -rf _build/slides
-	@$(SPHINX) -b slides _build/slides -d _build/doctrees-slides
-	@touch $@
+	@rm -rf $(ASIDE)/slides
+	@$(SPHINX) -b slides $(ASIDE)/slides -d _build/doctrees-slides
+	@touch $(ASIDE)/slides/$(@F) && $(call PUBLISH,$(ASIDE)/slides,_build/slides)
 
 serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon as it is saved
 	-@$(BIN)/python tools/run_chapters.py

@@ -7,6 +7,8 @@ import nbformat
 import pytest
 from tools_of_the_build import ROOT, load
 
+from d2l_gru.corpus import SHA256
+
 colab, run_chapters = load("colab"), load("run_chapters")
 KEPT = {"tags", "mystnb", "slideshow", "nbval"}
 UNFIT = {
@@ -101,6 +103,16 @@ def test_outputs_are_of_the_real_corpus(name):
     _, stored = read(name)
     corpus = stored.metadata.get("d2l_gru", {}).get("corpus")
     assert corpus == "timemachine", f"book/{name}.ipynb was run on {corpus!r}"
+
+
+@each_notebook
+def test_outputs_are_of_this_code(name):
+    """Also where an edit changes no output, so that no comparison notices it."""
+    written, stored = read(name)
+    stamp = stored.metadata.get("d2l_gru", {})
+    current = run_chapters.Fingerprints(ROOT, SHA256).of(written, stamp.get("torch"))
+    stale = f"the code or what it reads was edited after book/{name}.ipynb ran; run `make book`"
+    assert stamp.get("fingerprint") == current, stale
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,21 @@ second notebook, NAME-torch.  Where the sample text stands in for the corpus, al
 a copy, _build/sample/, and book/ is left alone.
 """
 
+# ruff: noqa: E402 - Ctrl-C is heard before the imports, which take a second
+import signal
+import sys
+
+INTERRUPTED = "interrupted; every notebook is as it was, or wholly new"
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(INTERRUPTED))
+
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -30,6 +38,7 @@ from voices import TORCH, split
 from d2l_gru import corpus
 
 UNREADABLE = (OSError, ValueError, yaml.YAMLError, ValidationError, MystMetadataParsingError)
+NO_NOTEBOOK = (AttributeError, KeyError, TypeError)  # nbformat's, for JSON of another kind
 ROOT = Path(__file__).resolve().parent.parent
 ANNOUNCEMENT = (
     "Built with the sample text: <em>The Time Machine</em> could not be found or downloaded."
@@ -39,8 +48,8 @@ ANNOUNCEMENT = (
 class Book:
     """The chapters and notebooks below a folder, for the corpus that was found."""
 
-    def __init__(self, root, text):
-        self.root, self.text = root, text
+    def __init__(self, root, text, limit):
+        self.root, self.text, self.limit = root, text, limit
         self.stored = root / "book"
         self.staging = root / "_build" / "sample"
         self.sample = text.name == "sample"
@@ -84,13 +93,15 @@ class Book:
         for path in (self.home / f"{name}.ipynb", self.stored / f"{name}.ipynb"):
             if path.is_file():
                 with self.readable(path):
-                    return nbformat.read(path, as_version=4)
+                    notebook = nbformat.read(path, as_version=4)
+                    nbformat.validate(notebook)
+                    return notebook
 
     @contextlib.contextmanager
     def readable(self, path):
         try:
             yield
-        except UNREADABLE as error:
+        except (*UNREADABLE, *NO_NOTEBOOK) as error:
             raise ChapterError(f"{path.relative_to(self.root)} cannot be read: {error}") from None
 
     def write(self, name, notebook):
@@ -103,6 +114,9 @@ class Book:
         try:
             temporary.write_text(text)
             os.replace(temporary, path)
+        except OSError as error:
+            where = path.relative_to(self.root)
+            raise ChapterError(f"{where} cannot be written, and is as it was: {error}") from None
         finally:
             temporary.unlink(missing_ok=True)
         return True
@@ -136,7 +150,7 @@ class Book:
                     print(f"{name}: not run, since PyTorch is missing; `make torch` installs it")
                     stamp = _stamp(old)
                 settle(tidy(notebook), old, self.root, _stamp(old).get("corpus") == self.text.name)
-            except ChapterError as error:
+            except (ChapterError, OSError) as error:
                 raise ChapterError(f"{_source(name)}, {error}") from None
         else:
             adopt(notebook, old)
@@ -167,7 +181,7 @@ class Book:
         if not any(cell.source.strip() for cell in cells):
             return
         from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError, DeadKernelError
+        from nbclient.exceptions import CellControlSignal, CellTimeoutError
         from tqdm import tqdm
 
         started = []
@@ -183,8 +197,9 @@ class Book:
             client = NotebookClient(
                 notebook,
                 kernel_name="python3",
-                timeout=None,
+                timeout=self.limit,
                 record_timing=False,
+                shutdown_kernel="immediate",  # else it prints that it is interrupted
                 skip_cells_with_tag="gpu" if _lacks_gpu(cells) else "",
                 resources={"metadata": {"path": str(self.home)}},
                 on_cell_execute=lambda cell, cell_index: started.append(cell),
@@ -192,8 +207,16 @@ class Book:
             )
             try:
                 client.execute(env=env)
-            except (CellExecutionError, DeadKernelError) as error:
-                raise ChapterError(_describe(error, cells, started)) from None
+            except CellTimeoutError:
+                late = f"it ran longer than {self.limit} s, the limit; --limit sets another"
+                raise ChapterError(_describe(late, cells, started)) from None
+            except (CellControlSignal, RuntimeError) as error:
+                what = f"{type(error).__name__}: {error}"
+                raise ChapterError(_describe(what, cells, started)) from None
+            finally:
+                # On Ctrl-C nbclient only ends the kernel, of which the errors above then tell.
+                if hasattr(client, "_async_cleanup_kernel_future"):
+                    raise KeyboardInterrupt
 
 
 def _recorded(path):
@@ -234,14 +257,14 @@ def _lacks_gpu(cells):
     return try_gpu().device_type != "gpu"
 
 
-def _describe(error, cells, started):
-    """Name the cell that failed, and show its traceback without colours."""
+def _describe(what, cells, started):
+    """Name the cell that failed, and show its traceback without colours, or else `what`."""
     if not started:
-        return f"before its first cell: {error}"
+        return f"before its first cell: {what}"
     failed = started[-1]
     where = f"code cell {cells.index(failed) + 1}: {failed.source.strip().splitlines()[0]}"
     traces = [output.traceback for output in failed.outputs if output.output_type == "error"]
-    what = "\n".join(traces[-1]) if traces else f"{type(error).__name__}: {error}"
+    what = "\n".join(traces[-1]) if traces else what
     return where + "\n" + re.sub(r"\x1b\[[0-9;]*m", "", what)
 
 
@@ -264,12 +287,47 @@ def _text(notebook):
     return [(cell.cell_type, cell.source, cell.metadata) for cell in notebook.cells]
 
 
+@contextlib.contextmanager
+def alone(folder):
+    """Wait, and say so, while another build works here; `make` takes the same lock to render."""
+    folder.mkdir(exist_ok=True)
+    with open(folder / ".lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another build is at work here: waiting for it.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def bring_up_to_date(book, options):
+    """Do what the command line asks of a book; return the exit status."""
+    asked = {Path(chapter).stem for chapter in options.chapter}
+    if unknown := sorted(asked - {*book.notebooks}):
+        print(f"no such chapter: {', '.join(unknown)}; there are {', '.join(book.notebooks)}")
+        return 1
+    chosen = [n for n in book.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
+    if options.check:
+        return check(book, chosen)
+    print(corpus.describe(book.text), flush=True)
+    book.stage()
+    for name in chosen:
+        book.update(name, options.force)
+    orphans = sorted(p.name for p in book.stored.glob("*.ipynb") if p.stem not in book.notebooks)
+    for orphan in orphans:
+        print(f"book/{orphan} belongs to no chapter; remove it", file=sys.stderr)
+    return int(bool(orphans))
+
+
 def main(arguments=None, root=ROOT):
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("chapter", nargs="*", help="the name of a chapter; all without one")
     parser.add_argument("--force", action="store_true", help="run those that are not stale, too")
     parser.add_argument("--check", action="store_true", help="only say which are stale")
+    parser.add_argument(
+        "--limit", type=int, default=3600, metavar="SECONDS", help="how long a cell may run (3600)"
+    )
     options = parser.parse_args(arguments)
 
     try:
@@ -278,32 +336,17 @@ def main(arguments=None, root=ROOT):
         print(error, file=sys.stderr)
         return 1
     try:
-        book = Book(root, text)
-        asked = {Path(chapter).stem for chapter in options.chapter}
-        if unknown := sorted(asked - {*book.notebooks}):
-            print(f"no such chapter: {', '.join(unknown)}; there are {', '.join(book.notebooks)}")
-            return 1
-        chosen = [n for n in book.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
-        if options.check:
-            return check(book, chosen)
-        print(corpus.describe(text), flush=True)
-        book.stage()
-        for name in chosen:
-            book.update(name, options.force)
+        with contextlib.nullcontext() if options.check else alone(root / "_build"):
+            return bring_up_to_date(Book(root, text, options.limit), options)
     except SyntaxError as error:  # in the package
         print(f"{error.filename}, line {error.lineno}: {error.msg}", file=sys.stderr)
-        return 1
-    except ChapterError as error:
+    except (ChapterError, OSError) as error:
         print(error, file=sys.stderr)
-        return 1
-    orphans = sorted(p.name for p in book.stored.glob("*.ipynb") if p.stem not in book.notebooks)
-    for orphan in orphans:
-        print(f"book/{orphan} belongs to no chapter; remove it", file=sys.stderr)
-    return int(bool(orphans))
+    return 1
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("interrupted; every notebook is as it was, or wholly new")
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,186 @@
+"""The guard is guarded: each seeded fault is caught, and by the cell that is there for it.
+
+A fault is put into a copy of the repository, where `pytest --nbval` then runs the notebook that it
+concerns as far as the cell that must fail.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
+
+import nbformat
+import pytest
+from tools_of_the_build import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("real_corpus")]
+SCRATCH, TRAINING = "src/d2l_gru/scratch.py", "src/d2l_gru/training.py"
+PARAMS = "    W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params\n"
+SWAPPED = "    W_xr, W_hr, b_r, W_xz, W_hz, b_z, W_xh, W_hh, b_h, W_hq, b_q = params\n"
+MEAN = "l = gluon.loss.SoftmaxCrossEntropyLoss()(Y_hat, Y.T.reshape(-1)).mean()"
+DIFFERENCE = "stored: logits (1120, 28) largest difference 0.0"
+# Cells that compare two ways to train, with the cells that these need.
+TWO_DEVICES, CAPTURED = ("gpu", [1, 19]), ("gpu-torch", [1, 4, 7, 10])
+SCRATCH_CUT, MINIBATCHES_CUT = ("gru-scratch", range(1, 11)), ("minibatches", range(1, 14))
+
+
+class Fault(NamedTuple):
+    """Text of one file of the repository, and what takes its place."""
+
+    file: str
+    right: str
+    wrong: str
+
+    def seed(self, copy):
+        path = copy / self.file
+        text = path.read_text()
+        assert text.count(self.right) == 1, f"{self.file} holds it {text.count(self.right)} times"
+        path.write_text(text.replace(self.right, self.wrong))
+
+
+# Name: the fault, the notebook with the cells that are kept, the cell that catches it, and how.
+IN_CODE = {
+    "gates swapped": (
+        Fault(SCRATCH, PARAMS, SWAPPED), SCRATCH_CUT, 10, DIFFERENCE,
+    ),
+    "Z and 1 - Z swapped": (
+        Fault(SCRATCH, "Z * H + (1 - Z) * H_tilde", "(1 - Z) * H + Z * H_tilde"),
+        SCRATCH_CUT, 10, DIFFERENCE,
+    ),
+    "reset after the product": (
+        Fault(SCRATCH, "np.dot(R * H, W_hh)", "R * np.dot(H, W_hh)"), SCRATCH_CUT, 10, DIFFERENCE,
+    ),
+    "gates swapped in PyTorch only": (
+        Fault("src/d2l_gru/torch/scratch.py", PARAMS, SWAPPED),
+        ("gru-scratch-torch", range(1, 11)), 10, DIFFERENCE,
+    ),
+    "state not detached, in PyTorch": (
+        Fault("src/d2l_gru/torch/training.py", "[H.detach() for H in state]", "list(state)"),
+        CAPTURED, 10, "Trying to backward through the graph a second time",
+    ),
+    "state not carried": (
+        Fault(TRAINING, "state if carry else None", "None"), TWO_DEVICES, 19, "AssertionError",
+    ),
+    "labels not transposed": (
+        Fault(TRAINING, MEAN, MEAN.replace("Y.T", "Y")), TWO_DEVICES, 19, "AssertionError",
+    ),
+    "loss summed": (
+        Fault(TRAINING, MEAN, MEAN.replace("mean", "sum")), TWO_DEVICES, 19, "AssertionError",
+    ),
+    "clipping off": (
+        Fault(TRAINING, "param.grad[:] *= scale", "pass"),
+        ("gru-scratch", range(1, 15)), 14, "assert worse_than_guessing[None] and not",
+    ),
+    "labels not shifted": (
+        Fault("src/d2l_gru/sampling.py", "ids[1 : batch_size * row_length + 1]",
+              "ids[: batch_size * row_length]"),
+        MINIBATCHES_CUT, 9, "stored: 'me machine' -> 'e machine '",
+    ),
+    "vocabulary in another order": (
+        Fault("src/d2l_gru/data.py", "key=lambda item: item[1], reverse=True",
+              "key=lambda item: item[1], reverse=False"),
+        MINIBATCHES_CUT, 7, "stored: [(' ', 30836), ('e', 17838),",
+    ),
+    "a figure of other data": (
+        Fault("src/d2l_gru/sampling.py", "random.shuffle(starts)", "starts.reverse()"),
+        MINIBATCHES_CUT, 10, "coordinates moved",
+    ),
+    "a stored number": (
+        Fault("book/minibatches.ipynb", "token, perplexity 17.18", "token, perplexity 17.28"),
+        MINIBATCHES_CUT, 13, "17.28 -> 17.18: relative error 5.8e-03, allowed 1e-05",
+    ),
+    "a stored figure": (
+        Fault("book/minibatches.ipynb", "M 0 0", "M 0 1"), MINIBATCHES_CUT, 10, "coordinates",
+    ),
+    "a cell that was never run": (
+        Fault("book/minibatches.ipynb", '"execution_count": 12', '"execution_count": null'),
+        MINIBATCHES_CUT, 12, "has no stored run",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """What `pytest` needs of the repository, to be spoilt."""
+    for name in ("src", "book", "chapters", "tests", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conftest.py", "pyproject.toml", "_config.yml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def cut(copy, name, kept):
+    """Leave a notebook some of its code cells; return the code of each of them by its number."""
+    path = copy / "book" / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    notebook.cells = [code[number - 1] for number in kept]
+    nbformat.write(notebook, path)
+    return {number: code[number - 1].source for number in kept}
+
+
+def judge(copy, *arguments):
+    """Run pytest in the copy, on the copy's package; return its exit status and what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "--color=no", *arguments],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+def needs_torch(notebook, request):
+    if notebook.endswith("-torch"):
+        request.getfixturevalue("torch")
+
+
+@pytest.mark.parametrize("fault", IN_CODE)
+def test_nbval_catches(fault, copy, request):
+    fault, (notebook, kept), number, said = IN_CODE[fault]
+    needs_torch(notebook, request)
+    fault.seed(copy)
+    code = cut(copy, notebook, kept)
+    status, report = judge(copy, "--nbval", f"book/{notebook}.ipynb")
+    place = [*kept].index(number)
+    before = f", {place} passed" if place else ""
+    assert status == 1 and f"1 failed{before} in" in report, report
+    assert f"Cell {place}" in report and code[number].strip().splitlines()[0] in report, report
+    assert said in report, report
+
+
+@pytest.mark.parametrize(("notebook", "kept"), [TWO_DEVICES, CAPTURED])
+def test_cells_left_out_are_not_what_fails(notebook, kept, copy, request):
+    """Notebooks that are only cut short need no such test: the book's own is one."""
+    needs_torch(notebook, request)
+    cut(copy, notebook, kept)
+    status, report = judge(copy, "--nbval", f"book/{notebook}.ipynb")
+    assert status == 0 and f"{len(kept)} passed" in report, report
+
+
+# Edits after which each output is as before, so that no comparison can notice them.
+OUT_OF_STEP = {
+    "prose": (
+        Fault("chapters/gates.md", "# What the gates learn", "# What gates learn"),
+        "FAILED tests/test_pairs.py::test_text_and_code_are_in_step[gates]",
+    ),
+    "code without an effect": (
+        Fault(SCRATCH, "    outputs = []\n", "    outputs = list()\n"),
+        "FAILED tests/test_pairs.py::test_outputs_are_of_this_code[api]",
+    ),
+    "state not detached, in MXNet, whose backward forgets the past by itself": (
+        Fault(TRAINING, "[H.detach() for H in state]", "list(state)"),
+        "FAILED tests/test_pairs.py::test_outputs_are_of_this_code[api]",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", OUT_OF_STEP)
+def test_the_pairs_catch(fault, copy):
+    fault, said = OUT_OF_STEP[fault]
+    fault.seed(copy)
+    status, report = judge(copy, "tests/test_pairs.py")
+    assert status == 1 and said in report and "run `make book`" in report, report

@@ -100,9 +100,9 @@ def test_only_numbers_of_the_text_are_found():
     assert found == ["3", "5", "7", "11%", "16.5", "1e-5", "17,000", "18"]
     places = undeclared("x", TEXT, {"every chapter": {"3": "", "18": ""}, "x": {"1e-5": ""}})
     assert places == [
-        "chapters/x.md, line 16: 5",
-        "chapters/x.md, line 19: 7",
-        "chapters/x.md, line 22: 11%",
-        "chapters/x.md, line 34: 16.5",
-        "chapters/x.md, line 34: 17,000",
+        "chapters/x.md, line 15: 5",
+        "chapters/x.md, line 18: 7",
+        "chapters/x.md, line 21: 11%",
+        "chapters/x.md, line 33: 16.5",
+        "chapters/x.md, line 33: 17,000",
     ]

@@ -183,6 +183,15 @@ def test_the_run_on_the_card_is_the_one_that_made_the_outputs(project):
     assert project.runs == 1 and stamp(project).run.date == "2001-02-03"
     project.run("--force")
     assert project.runs == 2 and stamp(project).run.date != "2001-02-03"
+    before = stamp(project)
+    project.write(cell(COUNT))
+    project.run()
+    project.run("--force")
+    assert stamp(project).run.date == before.run.date
+    (project.root / "requirements").mkdir()
+    (project.root / "requirements" / "cpu.txt").write_text("numpy==1\n")
+    project.run("--force")
+    assert before.run.lock is None and stamp(project).run.lock
 
 
 def test_an_error_names_its_cell_and_changes_nothing(project, capsys):

@@ -153,10 +153,13 @@ class Book:
                     self.take_recorded(cell, number)
                 if runs and not cell.execution_count:
                     print(f"{name}: code cell {number} has no output until a GPU ran it")
-        if runs and not ("run" in last and confirms(notebook, stamp, old)):
-            stamp["run"] = circumstances(self.root, notebook) | took
-        elif "run" in last:
+        if "run" in last:
             stamp["run"] = last["run"]
+        if runs:
+            ran = circumstances(self.root, notebook) | took
+            another_lock = last.get("run", {}).get("lock") != ran["lock"]
+            if "run" not in last or another_lock or not confirms(notebook, stamp, old):
+                stamp["run"] = ran
         notebook.metadata["d2l_gru"] = stamp
         nbformat.validate(notebook)
         changed = self.write(name, notebook)

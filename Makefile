@@ -1,7 +1,7 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test run html pdf slides serve preview doctor gpu-build torch gpu-outputs \
+.PHONY: help book test run html pdf slides serve preview reproduce bless doctor gpu-build torch gpu-outputs \
 	lint lock links sbom setup clean
 
 # Variables of the outside that would bring other packages into .venv.
@@ -99,6 +99,12 @@ preview:
 	@BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-autobuild -c tools $(SOURCE)/book _build/serve -q -n \
 		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' \
 		--pre-build '$(BIN)/python tools/run_chapters.py' $(ARGS)
+
+reproduce: setup ## run CHAPTER=gates aside: do its stored outputs come out again?
+	@$(BIN)/python tools/reproduce.py $(CHAPTER)
+
+bless: setup ## run CHAPTER=gates, show what changed in its outputs, and ask before they are taken
+	@YES=$(YES) $(BIN)/python tools/reproduce.py --bless $(CHAPTER)
 
 doctor: setup ## say what this machine has and lacks for training
 	@$(BIN)/python -m d2l_gru doctor $(ARGS)

@@ -148,6 +148,52 @@ def test_identical_runs_give_identical_files(project):
     assert project.cells()[2].outputs == outputs
 
 
+def stamp(project):
+    return nbformat.read(project.notebook, as_version=4).metadata.d2l_gru
+
+
+def test_a_run_says_on_what_it_ran(project, monkeypatch):
+    fake = (
+        "import sys, types; sys.modules['d2l_gru'] = types.SimpleNamespace(try_gpu=lambda: 'x(7)')"
+    )
+    (project.root / "requirements").mkdir()
+    (project.root / "requirements" / "cpu.txt").write_text("numpy==1\n")
+    project.write(cell(COUNT))
+    project.run()
+    first = stamp(project)
+    assert first.parts.corpus == "0" * 8 and {"code", "package"} < first.parts.keys()
+    assert first.run.device is None and first.run.seconds > 0 and len(first.run.lock) == 8
+    assert {"numpy", "python"} < first.run.versions.keys()
+    project.write(cell(COUNT), cell(fake))
+    project.run()
+    assert stamp(project).run.device == "x(7)"
+    assert [c.source for c in project.cells()] == [COUNT, fake]
+    assert stamp(project).parts.code != first.parts.code
+    assert stamp(project).parts.package == first.parts.package
+
+
+def test_the_run_on_the_card_is_the_one_that_made_the_outputs(project):
+    project.write(cell(COUNT), cell("open('../runs.txt').read()"))
+    project.run()
+    stored = nbformat.read(project.notebook, as_version=4)
+    stored.metadata.d2l_gru.run.date = "2001-02-03"
+    nbformat.write(stored, project.notebook)
+    project.write(cell(COUNT), cell("open('../runs.txt').read()"), prose="\nMore.\n")
+    project.run()
+    assert project.runs == 1 and stamp(project).run.date == "2001-02-03"
+    project.run("--force")
+    assert project.runs == 2 and stamp(project).run.date != "2001-02-03"
+    before = stamp(project)
+    project.write(cell(COUNT))
+    project.run()
+    project.run("--force")
+    assert stamp(project).run.date == before.run.date
+    (project.root / "requirements").mkdir()
+    (project.root / "requirements" / "cpu.txt").write_text("numpy==1\n")
+    project.run("--force")
+    assert before.run.lock is None and stamp(project).run.lock
+
+
 def test_an_error_names_its_cell_and_changes_nothing(project, capsys):
     project.write(cell(COUNT))
     project.run()

@@ -1,11 +1,12 @@
-"""What the outputs of a chapter depend on, as one hash."""
+"""What the outputs of a chapter depend on, as one hash and as a list for a reader."""
 
 import ast
-import hashlib
+import datetime
 import json
+import platform
 from importlib import metadata
 
-from outputs import code_cells, is_torch, tags
+from outputs import code_cells, digest, is_torch, tags
 
 TAGS_THAT_MATTER = {"gpu", "raises-exception", "skip-execution"}
 
@@ -57,6 +58,9 @@ class Fingerprints:
 
         Args:
             torch: the version of PyTorch, which counts for a PyTorch notebook.
+
+        Returns:
+            The hash of everything, and a dict of short ones of its parts.
         """
         cells = [[cell.source, tags(cell) & TAGS_THAT_MATTER] for cell in code_cells(notebook)]
         code = json.dumps(cells, default=sorted)
@@ -64,5 +68,20 @@ class Fingerprints:
         common = [self._mxnet, self._corpus, self._package_of_mxnet]
         if is_torch(notebook):
             common = [torch, self._corpus, self._package]
+        parts = {"code": code, "package": common[2], "records": records}
+        parts = {name: digest(json.dumps(part))[:8] for name, part in parts.items() if part}
         everything = json.dumps([common, code, records])
-        return hashlib.sha256(everything.encode()).hexdigest()
+        return digest(everything), {**parts, "corpus": self._corpus[:8]}
+
+
+def circumstances(root, notebook):
+    """Return what a run should not depend on, but may: the lock, the versions and the day."""
+    framework = ["torch"] if is_torch(notebook) else ["mxnet", "mxnet-cu112"]
+    names = ("d2l_gru", *framework, "numpy")
+    versions = {name: version for name in names for version in installed(name)}
+    lock = root / "requirements" / f"{'gpu' if 'mxnet-cu112' in versions else 'cpu'}.txt"
+    return {
+        "date": datetime.date.today().isoformat(),
+        "lock": digest(lock.read_text())[:8] if lock.is_file() else None,
+        "versions": {**versions, "python": platform.python_version()},
+    }

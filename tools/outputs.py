@@ -67,9 +67,7 @@ def settle(notebook, old, root, same_text=True):
     Raises:
         ChapterError: an output holds a path of this machine.
     """
-    rules = (root / "tests" / "sanitize.cfg").read_text()
-    rules = re.findall(r"^regex: (.*)\n^replace: (.*)$", rules, flags=re.MULTILINE)
-    stored = {}
+    plain, stored = sanitiser(root), {}
     for cell in code_cells(old) if old else []:
         stored.setdefault(cell.source, []).append(cell)
     for number, cell in enumerate(code_cells(notebook), 1):
@@ -83,7 +81,7 @@ def settle(notebook, old, root, same_text=True):
         for output in (output for output in cell.outputs if output.output_type == "error"):
             output.traceback = [line.replace(f"{root}/", "") for line in output.traceback]
         confirmed = before and same_text
-        if confirmed and _sanitised(before.outputs, rules) == _sanitised(cell.outputs, rules):
+        if confirmed and plain(before.outputs) == plain(cell.outputs):
             cell.outputs = before.outputs
         for output in (output for output in cell.outputs if "execution_count" in output):
             output.execution_count = cell.execution_count
@@ -104,6 +102,13 @@ def _merge_streams(outputs):
         else:
             merged.append(output)
     return merged
+
+
+def sanitiser(root):
+    """Return a function that replaces what is measured on a clock, by tests/sanitize.cfg."""
+    rules = (root / "tests" / "sanitize.cfg").read_text()
+    rules = re.findall(r"^regex: (.*)\n^replace: (.*)$", rules, flags=re.MULTILINE)
+    return lambda part: _sanitised(part, rules)
 
 
 def _sanitised(part, rules):

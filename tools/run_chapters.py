@@ -29,7 +29,7 @@ import jupytext
 import nbformat
 import yaml
 from colab import add_install_cell, address
-from fingerprint import Fingerprints, installed
+from fingerprint import Fingerprints, circumstances, installed
 from jupytext.myst import MystMetadataParsingError
 from nbformat import ValidationError
 from outputs import ChapterError, adopt, code_cells, digest, is_torch, settle, tags, tidy
@@ -40,6 +40,12 @@ from d2l_gru import corpus
 UNREADABLE = (OSError, ValueError, yaml.YAMLError, ValidationError, MystMetadataParsingError)
 NO_NOTEBOOK = (AttributeError, KeyError, TypeError)  # nbformat's, for JSON of another kind
 ROOT = Path(__file__).resolve().parent.parent
+ASK_DEVICE = """\
+import sys
+for name in ("d2l_gru.torch", "d2l_gru"):
+    if name in sys.modules:
+        print(sys.modules[name].try_gpu(), end="")
+        break"""
 ANNOUNCEMENT = (
     "Built with the sample text: <em>The Time Machine</em> could not be found or downloaded."
 )
@@ -127,8 +133,8 @@ class Book:
         Without PyTorch, its version is that of the last run.
         """
         torch = {"torch": self.torch or _stamp(old).get("torch")} if is_torch(notebook) else {}
-        fingerprint = self.fingerprints.of(notebook, torch.get("torch"))
-        return {"fingerprint": fingerprint, "corpus": self.text.name, **torch}
+        fingerprint, parts = self.fingerprints.of(notebook, torch.get("torch"))
+        return {"fingerprint": fingerprint, "corpus": self.text.name, "parts": parts, **torch}
 
     def is_stale(self, notebook, old):
         recorded, new = (
@@ -139,17 +145,18 @@ class Book:
     def update(self, name, force=False):
         """Bring one notebook up to date, and say so if it changed."""
         notebook, old = self.notebooks[name], self.last_run(name)
-        stamp, start = self.stamp(notebook, old), time.time()
+        stamp, last, start = self.stamp(notebook, old), _stamp(old), time.time()
         stale = force or self.is_stale(notebook, old)
         runs = stale and (self.torch or not is_torch(notebook))
         if stale:
             try:
                 if runs:
-                    self.run(name, notebook)
+                    device = self.run(name, notebook)
+                    took = {"device": device, "seconds": round(time.time() - start, 1)}
                 else:
                     print(f"{name}: not run, since PyTorch is missing; `make torch` installs it")
-                    stamp = _stamp(old)
-                settle(tidy(notebook), old, self.root, _stamp(old).get("corpus") == self.text.name)
+                    stamp = last
+                settle(tidy(notebook), old, self.root, last.get("corpus") == self.text.name)
             except (ChapterError, OSError) as error:
                 raise ChapterError(f"{_source(name)}, {error}") from None
         else:
@@ -160,6 +167,13 @@ class Book:
                     self.take_recorded(cell, number)
                 if runs and not cell.execution_count:
                     print(f"{name}: code cell {number} has no output until a GPU ran it")
+        if "run" in last:
+            stamp["run"] = last["run"]
+        if runs:
+            ran = circumstances(self.root, notebook) | took
+            another_lock = last.get("run", {}).get("lock") != ran["lock"]
+            if "run" not in last or another_lock or not confirms(notebook, stamp, old):
+                stamp["run"] = ran
         notebook.metadata["d2l_gru"] = stamp
         nbformat.validate(notebook)
         changed = self.write(name, notebook)
@@ -176,10 +190,14 @@ class Book:
             cell.execution_count = number
 
     def run(self, name, notebook):
-        """Run the notebook's cells in book/; those for a GPU only where there is one."""
+        """Run the notebook's cells in book/; those for a GPU only where there is one.
+
+        Returns:
+            The device that `try_gpu()` gives there; None if the notebook has not the package.
+        """
         cells = code_cells(notebook)
         if not any(cell.source.strip() for cell in cells):
-            return
+            return None
         from nbclient import NotebookClient
         from nbclient.exceptions import CellControlSignal, CellTimeoutError
         from tqdm import tqdm
@@ -205,6 +223,7 @@ class Book:
                 on_cell_execute=lambda cell, cell_index: started.append(cell),
                 on_cell_complete=lambda cell, cell_index: bar.update(),
             )
+            notebook.cells.append(last := nbformat.v4.new_code_cell(ASK_DEVICE))
             try:
                 client.execute(env=env)
             except CellTimeoutError:
@@ -214,9 +233,11 @@ class Book:
                 what = f"{type(error).__name__}: {error}"
                 raise ChapterError(_describe(what, cells, started)) from None
             finally:
+                notebook.cells.pop()
                 # On Ctrl-C nbclient only ends the kernel, of which the errors above then tell.
                 if hasattr(client, "_async_cleanup_kernel_future"):
                     raise KeyboardInterrupt
+            return "".join(output.get("text", "") for output in last.outputs) or None
 
 
 def _recorded(path):
@@ -227,6 +248,13 @@ def _recorded(path):
 
 def _stamp(old):
     return old.metadata.get("d2l_gru", {}) if old else {}
+
+
+def confirms(notebook, stamp, old):
+    """Whether a run has only confirmed what is stored, so that the run on its card stays."""
+    cells = zip(code_cells(notebook), code_cells(old), strict=False)
+    same = all(old.outputs in (new.outputs, []) for new, old in cells)
+    return same and stamp["fingerprint"] == _stamp(old).get("fingerprint")
 
 
 def _source(name):

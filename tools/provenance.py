@@ -1,0 +1,128 @@
+"""A Sphinx extension: where a page's numbers come from, on each of them and in a card at its end.
+
+A number that a cell placed in the text says by a hint which one, and on what it ran.  For those who
+cannot point at it the card lists them all, below what the page's outputs depend on.
+"""
+
+import functools
+import re
+from html import escape
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from myst_nb.ext.glue.roles import PasteTextRole
+from outputs import code_cells
+from voices import TORCH
+
+VOICES = {"MXNet": "", "PyTorch": TORCH}
+ROWS = ("run", "versions", "seeds", "code", "package", "corpus", "records", "lock")
+CARD = """<details class="card-of-run"><summary>How this page came about</summary>
+<p><code>make reproduce CHAPTER={name}</code> runs it again and says what differs.
+Hashes are given by their first digits.</p>
+<table><thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table>{placed}</details>"""
+
+
+class placed(nodes.inline):
+    """What a cell placed in the text, with the words that say which."""
+
+
+class Role(PasteTextRole):
+    """``{glue:text}``, which remembers where its value comes from."""
+
+    def run(self):
+        found, messages = super().run()
+        key = self.text.rsplit(":", 1)[0] if ":" in self.text else self.text
+        page, _, name = key.rpartition("::")
+        env = self.document.settings.env
+        path = Path(env.srcdir) / (page or f"{env.docname}.ipynb")
+        if found:
+            env.note_dependency(str(path))
+            found = [placed("", "", *found, source=describe(path, name))]
+        return found, messages
+
+
+def read(path):
+    """Return a stored notebook, which is read once for all its numbers."""
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache
+def _read(path, _):
+    return nbformat.read(path, as_version=4)
+
+
+def describe(path, name):
+    """Say which cell of a notebook has placed a value, and on what, if its run is known."""
+    notebook = read(path)
+    cells = [
+        str(number)
+        for number, cell in enumerate(code_cells(notebook), 1)
+        for output in cell.outputs
+        if output.get("metadata", {}).get("scrapbook", {}).get("name") == name
+    ]
+    run = notebook.metadata.get("d2l_gru", {}).get("run", {})
+    known = [f"on {run['device']}"] if run.get("device") else []
+    known += [run["date"]] if run else []
+    return ", ".join([f"from code cell {cells[-1]} of {path.name}", *known])
+
+
+def facts(notebook):
+    """Return the rows of a card: what the outputs of a notebook depend on, as far as is known."""
+    stamp = notebook.metadata.get("d2l_gru", {})
+    run = stamp.get("run", {})
+    known = {**stamp.get("parts", {}), "lock": run.get("lock")}
+    known = {name: f"<code>{value}</code>" for name, value in known.items() if value}
+    if run:
+        on = f" on {run['device']}" if run["device"] else ""
+        known["run"] = f"{run['date']}{on}, in {run['seconds']:.0f} seconds"
+        known["versions"] = ", ".join(map(" ".join, run["versions"].items()))
+    sources = "\n".join(cell.source for cell in code_cells(notebook))
+    if seeds := re.findall(r"\bset_seed\((\d+)\)", sources):
+        known["seeds"] = ", ".join(sorted({*seeds}, key=int))
+    return known
+
+
+def add_card(app, doctree, docname):
+    """Put the card at the end of a page with code."""
+    if app.builder.name != "html":
+        return
+    files = {words: Path(app.srcdir) / f"{docname}{end}.ipynb" for words, end in VOICES.items()}
+    notebooks = {words: read(path) for words, path in files.items() if path.is_file()}
+    if not any(code_cells(notebook) for notebook in notebooks.values()):
+        return
+    cards = [facts(notebook) for notebook in notebooks.values()]
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th>'
+        + "".join(f"<td>{card.get(name, '')}</td>" for card in cards)
+        + "</tr>"
+        for name in ROWS
+        if any(name in card for card in cards)
+    )
+    numbers = {}
+    for node in doctree.findall(placed):
+        numbers.setdefault(escape(node["source"]), {})[escape(node.astext())] = True
+    numbers = "".join(f"<li>{', '.join(said)} {where}</li>" for where, said in numbers.items())
+    html = CARD.format(
+        name=docname,
+        heads="".join(f'<th scope="col">{words}</th>' for words in notebooks),
+        rows=rows,
+        placed=numbers and f"<p>Numbers that cells placed in the text:</p><ul>{numbers}</ul>",
+    )
+    next(doctree.findall(nodes.section)).append(nodes.raw("", html, format="html"))
+
+
+def visit(self, node):
+    self.body.append(self.starttag(node, "span", "", CLASS="placed", title=node["source"]))
+
+
+def depart(self, node):
+    self.body.append("</span>")
+
+
+def setup(app):
+    plain = (lambda self, node: None,) * 2
+    app.add_node(placed, html=(visit, depart), latex=plain)
+    app.add_role_to_domain("glue", "text", Role(), override=True)
+    app.connect("doctree-resolved", add_card)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

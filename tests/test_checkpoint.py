@@ -141,6 +141,12 @@ def test_a_bad_number_is_named(tmp_path, number):
         checkpoint.save(tmp_path, ARRAYS, META, number)
 
 
+def test_the_name_that_the_format_keeps_for_itself_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="'__metadata__'"):
+        checkpoint.save(tmp_path, {"__metadata__": numpy.ones(2)}, META, 1)
+    assert not list(tmp_path.iterdir())
+
+
 WRITER = """
 import sys, numpy
 from d2l_gru import checkpoint

@@ -36,6 +36,12 @@ def test_rounding_is_within_half_a_step():
     assert row.shape == (1, 9) and scale.shape == (1,)
 
 
+def test_a_row_too_small_for_steps_becomes_0():
+    array = numpy.float32([[180, -180], [1, 2]]) * [[2.0**-149], [1]]
+    values, scales = export.quantise(array)
+    assert values.tolist() == [[0, 0], [64, 127]] and scales[0] == 1
+
+
 def test_what_is_packed_comes_back_rounded(model):
     params = export.weights(model)
     assert list(params) == list(export.NAMES)

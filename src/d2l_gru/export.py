@@ -27,7 +27,7 @@ def quantise(array):
     """
     rows = numpy.atleast_2d(numpy.asarray(array, dtype="float32"))
     scales = numpy.abs(rows).max(axis=1) / 127
-    scales[scales == 0] = 1
+    scales[scales < numpy.finfo("float32").tiny] = 1  # below, a scale has too few bits for a step
     return numpy.rint(rows / scales[:, None]).astype("int8"), scales.astype("float32")
 
 

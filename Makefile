@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test run html pdf slides serve preview doctor gpu-build torch gpu-outputs \
-	lint lock setup clean
+	fuzz lint lock setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -102,6 +102,9 @@ torch: setup ## install PyTorch, where the set-up could not
 
 gpu-outputs: setup ## run what the chapters have for PyTorch on a GPU, and record what it prints
 	@$(BIN)/python tools/gpu_outputs.py $(ARGS)
+
+fuzz: setup ## give a hundred thousand damaged files to all that reads files
+	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/test_fuzz.py -s $(ARGS)
 
 lint: setup ## check the style of the code
 	$(BIN)/ruff check

@@ -90,7 +90,18 @@ def test_what_cannot_be_is_named(model, tmp_path):
         with pytest.raises(ValueError, match=f"{size} hidden units need .* bytes, not"):
             export.unpack(text, size, 5)
     path = tmp_path / "other.js"
-    path.write_text("alert(1)")
+    moment = {"params": export.weights(model)}
+    export.write(path, "small", [moment], d2l.Vocab(list("abcd")), {})
+    good = path.read_text()
+    broken = ["alert(1)", "", good[:99], good.replace('"numHiddens": 8', '"numHiddens": -1')]
+    broken += [good.replace("snapshots", "moments"), good.replace('"params": "', '"params": "!')]
+    broken += [good.replace(text[:8], "AADAfwAA")]  # a scale that is NaN
+    for script in broken:
+        assert script != good
+        path.write_text(script)
+        with pytest.raises(ValueError, match=f"{path} is no script of exported weights"):
+            export.read(path)
+    path.write_bytes(b"\xff")
     with pytest.raises(ValueError, match=f"{path} is no script of exported weights"):
         export.read(path)
 

@@ -155,6 +155,7 @@ for number in range(10**6):
 """
 
 
+@pytest.mark.processes
 def test_killed_while_writing_the_newest_is_always_whole(tmp_path):
     for attempt in range(8):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path])

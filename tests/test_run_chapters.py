@@ -13,6 +13,7 @@ from tools_of_the_build import ROOT, load
 from d2l_gru.corpus import Corpus
 
 runner = load("run_chapters")
+pytestmark = pytest.mark.processes
 
 HEAD = "---\nkernelspec:\n  name: python3\n  display_name: any\n---\n\n# A title\n\nSome prose.\n"
 COUNT = "_ = open('../runs.txt', 'a').write('x')"

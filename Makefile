@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test run html pdf slides serve preview reproduce bless doctor gpu-build torch gpu-outputs \
-	lint lock links sbom setup clean
+	unit fuzz coverage lint lock links sbom setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -119,6 +119,18 @@ torch: setup ## install PyTorch, where the set-up could not
 
 gpu-outputs: setup ## run what the chapters have for PyTorch on a GPU, and record what it prints
 	@$(BIN)/python tools/gpu_outputs.py $(ARGS)
+
+unit: setup ## run the quick unit tests: no pages, kernels or long trainings
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests -m "not (slow or pages or processes)" $(ARGS)
+
+fuzz: setup ## give a hundred thousand damaged files to all that reads files
+	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/test_fuzz.py -s $(ARGS)
+
+coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
+	@rm -rf _build/coverage && mkdir -p _build/coverage
+	$(BIN)/coverage run -m pytest tests -q -m "not (slow or pages)" $(ARGS)
+	$(BIN)/coverage run -m pytest tests/test_launch.py -q -m slow
+	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 lint: setup ## check the style of the code
 	$(BIN)/ruff check

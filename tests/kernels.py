@@ -19,7 +19,7 @@ class Kernel:
 
     def __exit__(self, *error):
         self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
+        self.manager.shutdown_kernel()  # it may write its coverage first
 
     def run(self, source, live=False):
         """Run a cell; return its output messages as (type, content), raising the cell's error."""

@@ -221,6 +221,7 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: predict(temperature=-1), ValueError, ["temperature", "-1", ">= 0"]),
         (lambda: predict(temperature=float("nan")), ValueError, ["temperature", "nan", ">= 0"]),
         (lambda: predict(temperature=float("inf")), ValueError, ["temperature", "inf", "finite"]),
+        (lambda: predict(temperature=10**400), ValueError, ["temperature", "finite"]),
         (lambda: predict(temperature="x"), TypeError, ["temperature", "'x'", ">= 0"]),
         (lambda: predict("abe", vocab=d2l.Vocab(list("abcde"))), ValueError, ["5", "[0, 5)"]),
     ],

@@ -7,6 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from tools_of_the_build import ROOT
 
+pytestmark = pytest.mark.pages
+
 PAGES = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 
 

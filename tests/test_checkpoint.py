@@ -141,6 +141,12 @@ def test_a_bad_number_is_named(tmp_path, number):
         checkpoint.save(tmp_path, ARRAYS, META, number)
 
 
+def test_the_name_that_the_format_keeps_for_itself_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="'__metadata__'"):
+        checkpoint.save(tmp_path, {"__metadata__": numpy.ones(2)}, META, 1)
+    assert not list(tmp_path.iterdir())
+
+
 WRITER = """
 import sys, numpy
 from d2l_gru import checkpoint
@@ -149,6 +155,7 @@ for number in range(10**6):
 """
 
 
+@pytest.mark.processes
 def test_killed_while_writing_the_newest_is_always_whole(tmp_path):
     for attempt in range(8):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path])

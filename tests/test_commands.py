@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from d2l_gru import checkpoint
+from d2l_gru import checkpoint, commands
 from d2l_gru.__main__ import main
 
 TEXT = "the time traveller and the time machine went on and on through time " * 8
@@ -99,6 +100,48 @@ def test_ctrl_c_before_the_first_update_says_that_nothing_was_kept(folder, capsy
     assert capsys.readouterr().err == "\nstopped before there was anything to keep\n"
     assert train() == 130
     assert "nothing was kept, since there is no --checkpoints" in capsys.readouterr().err
+
+
+def test_a_second_ctrl_c_does_not_wait(folder):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), commands._interruptible() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_thread_than_the_main_one_gets_no_ctrl_c():
+    def waits():
+        with commands._interruptible() as stop:
+            return stop
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(waits).result() == []
+
+
+def test_ctrl_c_in_any_command_is_no_traceback(folder, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "sample", interrupted)
+    assert main(["sample", "run"]) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def test_a_log_that_is_none_is_named_and_kept(folder, capsys):
+    kept = ["--checkpoints", "run", "--log", "log"]
+    assert train("--num-epochs", "1", *kept) == 0
+    (folder / "log").write_text('my notes\n{"epoch": 1}\n')
+    assert train("--num-epochs", "2", "--resume", *kept) == 2
+    assert "log, line 1, is no line of a log: 'my notes'" in capsys.readouterr().err
+    assert (folder / "log").read_text().startswith("my notes")
+
+
+def test_clipping_can_be_left_out(folder):
+    assert train("--num-epochs", "1", "--clip", "none", "--checkpoints", "run") == 0
+    assert checkpoint.latest("run")[2]["setting"]["clip"] is None
+    assert train("--num-epochs", "2", "--resume", "--checkpoints", "run") == 0
 
 
 @pytest.mark.parametrize(

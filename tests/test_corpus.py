@@ -83,6 +83,12 @@ def test_a_folder_without_the_file_is_an_error(tmp_path, cached, monkeypatch):
     assert repr(str(tmp_path / "absent")) in str(caught.value) and "'sample'" in str(caught.value)
 
 
+def test_a_folder_of_an_unknown_user_is_an_error(monkeypatch):
+    monkeypatch.setenv("D2L_GRU_DATA", "~no-such-user")
+    with pytest.raises(FileNotFoundError, match="D2L_GRU_DATA is '~no-such-user'"):
+        corpus.find()
+
+
 @pytest.mark.parametrize("content", [GOOD[:-1], GOOD.lower(), GOOD + b" ", b""])
 def test_a_truncated_or_altered_file_is_an_error_and_left_alone(tmp_path, monkeypatch, content):
     path = put(tmp_path / "timemachine.txt", content)

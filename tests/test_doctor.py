@@ -118,6 +118,7 @@ def test_a_new_gpu_is_no_fault_for_those_who_chose_the_cpu(machine, monkeypatch)
     assert list(installation.faults()) == []
 
 
+@pytest.mark.processes
 def test_this_machine_can_train_and_json_says_the_same(capsys):
     assert main(["doctor"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line[0] != " "]
@@ -132,12 +133,14 @@ def test_this_machine_can_train_and_json_says_the_same(capsys):
     )
 
 
+@pytest.mark.processes
 def test_a_bad_corpus_is_a_fault(monkeypatch, capsys):
     monkeypatch.setenv("D2L_GRU_DATA", "/nowhere")
     assert main(["doctor"]) == 1
     assert "FAULT  corpus: D2L_GRU_DATA is '/nowhere'" in capsys.readouterr().out
 
 
+@pytest.mark.processes
 def test_a_device_that_is_not_there_is_a_fault(monkeypatch, capsys):
     monkeypatch.setenv("D2L_GRU_DEVICE", "gpu:7")
     assert main(["doctor"]) == 1

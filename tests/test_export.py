@@ -36,6 +36,12 @@ def test_rounding_is_within_half_a_step():
     assert row.shape == (1, 9) and scale.shape == (1,)
 
 
+def test_a_row_too_small_for_steps_becomes_0():
+    array = numpy.float32([[180, -180], [1, 2]]) * [[2.0**-149], [1]]
+    values, scales = export.quantise(array)
+    assert values.tolist() == [[0, 0], [64, 127]] and scales[0] == 1
+
+
 def test_what_is_packed_comes_back_rounded(model):
     params = export.weights(model)
     assert list(params) == list(export.NAMES)
@@ -84,7 +90,18 @@ def test_what_cannot_be_is_named(model, tmp_path):
         with pytest.raises(ValueError, match=f"{size} hidden units need .* bytes, not"):
             export.unpack(text, size, 5)
     path = tmp_path / "other.js"
-    path.write_text("alert(1)")
+    moment = {"params": export.weights(model)}
+    export.write(path, "small", [moment], d2l.Vocab(list("abcd")), {})
+    good = path.read_text()
+    broken = ["alert(1)", "", good[:99], good.replace('"numHiddens": 8', '"numHiddens": -1')]
+    broken += [good.replace("snapshots", "moments"), good.replace('"params": "', '"params": "!')]
+    broken += [good.replace(text[:8], "AADAfwAA")]  # a scale that is NaN
+    for script in broken:
+        assert script != good
+        path.write_text(script)
+        with pytest.raises(ValueError, match=f"{path} is no script of exported weights"):
+            export.read(path)
+    path.write_bytes(b"\xff")
     with pytest.raises(ValueError, match=f"{path} is no script of exported weights"):
         export.read(path)
 

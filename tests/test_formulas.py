@@ -11,6 +11,8 @@ from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from tools_of_the_build import ROOT, TOOLS, load
 
+pytestmark = pytest.mark.pages
+
 formulas = load("formulas")
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 # Slides, and code but for what stands above it, such as a caption.

@@ -13,6 +13,8 @@ from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from tools_of_the_build import ROOT, load
 
+pytestmark = pytest.mark.pages
+
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 # What a browser fetches by itself, other than a link that a reader follows.
 LOADED = {

@@ -11,6 +11,8 @@ import nbval_rules
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parent.parent
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path id="p" d="M 0 0 L {} 40"/></svg>'
 

@@ -11,7 +11,10 @@ import pytest
 from bs4 import BeautifulSoup
 from tools_of_the_build import ROOT, load
 
-pytestmark = pytest.mark.skipif(bool(load("debian").missing("tex")), reason="needs TeX")
+pytestmark = [
+    pytest.mark.pages,
+    pytest.mark.skipif(bool(load("debian").missing("tex")), reason="needs TeX"),
+]
 
 OVERFULL = re.compile(r"Overfull \\[hv]box \(([\d.]+)pt too (?:wide|high)\)")
 FAULTS = re.compile(

@@ -15,7 +15,7 @@ from mxnet.gluon import rnn
 
 import d2l_gru as d2l
 from d2l_gru import checkpoint
-from d2l_gru.run import Run, Setting, load_model, read_text
+from d2l_gru.run import Run, Setting, load_model, read_checkpoint, read_text
 
 TEXT = "Grüße! the quick brown fox jumps over the lazy dog, and the dog does not mind. " * 6
 
@@ -170,6 +170,80 @@ def test_a_loaded_model_completes_as_the_trained_one(text, tmp_path):
         load_model(arrays, meta, cpu())
 
 
+def test_two_runs_from_one_checkpoint_share_nothing(text, tmp_path):
+    begun = Run(small(text), cpu())
+    next(begun.updates_of_epoch())
+    kept = checkpoint.load(begun.save(tmp_path / "kept"))
+    one, two = finish(Run(begun.setting, cpu(), kept)), finish(Run(begun.setting, cpu(), kept))
+    assert one.history.perplexity == two.history.perplexity
+    assert one.history.perplexity is not two.history.perplexity
+    assert kept[1]["history"]["perplexity"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("setting", None, "must be a mapping"),
+        ("setting", {"hiddens": 8}, "'hiddens'"),
+        ("setting", {"corpus": 5}, "corpus must be the path of a text, not 5"),
+        ("setting", {"use_random_iter": 1}, "use_random_iter must be a bool, not 1"),
+        ("setting", {"num_hiddens": 10**9}, "state 0 must have shape.*1000000000"),
+        ("setting", {"num_layers": 10**9}, "state 0 must have shape"),
+        ("corpus_sha256", 5, "corpus_sha256 must be a str, not 5"),
+        ("vocab", [["a", 1], ["a", 1]], "vocab must hold pairs.*each token once"),
+        ("vocab", [["<unk>", 1]], "vocab must hold pairs"),
+        ("vocab", [["a", -1]], "count must be >= 0, not -1"),
+        ("epoch", 0, "epoch must be >= 1, not 0"),
+        ("epoch", 2, "history's perplexity must have 1 entries"),
+        ("batch", 2.5, "batch must be a whole number"),
+        ("num_tokens", 1, "num_tokens must be 36 after batch 1"),
+        ("seconds", float("nan"), "seconds must be finite and >= 0, not nan"),
+        ("random_state", [3, [10**400] * 625, None], "random_state"),
+        ("random_state", [3, [1] * 625, "a"], "random_state must end with a number or None"),
+        ("random_state", [2, [1], None], "no checkpoint of a run"),
+        ("history", {"perplexity": ["a"]}, "history's perplexity must be a list of numbers"),
+    ],
+)
+def test_a_checkpoint_that_no_run_wrote_is_refused(text, tmp_path, name, value, said):
+    begun = Run(small(text), cpu())
+    next(begun.updates_of_epoch())
+    arrays, meta = checkpoint.load(begun.save(tmp_path / "kept"))
+    wrong = meta | {name: {**meta[name], **value} if isinstance(value, dict) else value}
+    if name == "setting" and value and "num_layers" in value:
+        arrays.pop("state 0")
+        wrong |= {"batch": 0, "num_tokens": 0}
+        said = "lacks 'parameter 8'|parameter 4 must have shape"
+    for read in (
+        lambda: Run(begun.setting, cpu(), (arrays, wrong)),
+        lambda: load_model(arrays, wrong, cpu()),
+    ):
+        with pytest.raises(ValueError, match=said):
+            read()
+    del wrong[name]
+    with pytest.raises(ValueError, match=f"it is no checkpoint of a run: it lacks '{name}'"):
+        load_model(arrays, wrong, cpu())
+    path = checkpoint.save(tmp_path / "wrong", arrays, wrong, 1)
+    for where in (path, path.parent):
+        with pytest.raises(ValueError, match=f"{path}: it is no checkpoint of a run"):
+            read_checkpoint(where)
+
+
+def test_arrays_that_no_run_wrote_are_refused(text, tmp_path):
+    begun = Run(small(text), cpu())
+    next(begun.updates_of_epoch())
+    arrays, meta = checkpoint.load(begun.save(tmp_path / "kept"))
+    for wrong, said in [
+        ({"more": arrays["loss"]}, "'more', which no run saves"),
+        ({"loss": arrays["loss"].astype("float64")}, "loss must be float32, not float64"),
+        ({"parameter 1": arrays["parameter 0"]}, "parameter 1 must have shape"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            load_model(arrays | wrong, meta, cpu())
+    other = meta | {"vocab": [[token + "!", count] for token, count in meta["vocab"]]}
+    with pytest.raises(ValueError, match="vocabulary is not that of its text"):
+        Run(begun.setting, cpu(), (arrays, other))
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -178,6 +252,9 @@ def test_a_loaded_model_completes_as_the_trained_one(text, tmp_path):
         ({"num_epochs": 1.5}, "num_epochs.*1.5"),
         ({"model": "scratch", "num_layers": 2}, "num_layers must be 1.*2"),
         ({"lr": -1}, "lr.*-1"),
+        ({"lr": 10**400}, "lr must be finite"),
+        ({"corpus": "a\0"}, "corpus must be the path of a text"),
+        ({"max_tokens": 0}, "max_tokens.*0"),
         ({"clip": 0}, "clip.*None.*0"),
         ({"seed": -1}, "seed.*-1"),
     ],
@@ -197,6 +274,8 @@ def test_bad_texts_are_named(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(ValueError, match=f"{path} is empty"):
         read_text(str(path), -1)
+    with pytest.raises(OSError, match="/dev/zero is no file"):
+        read_text("/dev/zero", -1)
     path.write_text("abc")
     with pytest.raises(ValueError, match="max_tokens.*0"):
         read_text(str(path), 0)

@@ -13,6 +13,7 @@ from tools_of_the_build import ROOT, load
 from d2l_gru.corpus import Corpus
 
 runner = load("run_chapters")
+pytestmark = pytest.mark.processes
 
 HEAD = "---\nkernelspec:\n  name: python3\n  display_name: any\n---\n\n# A title\n\nSome prose.\n"
 COUNT = "_ = open('../runs.txt', 'a').write('x')"
@@ -476,6 +477,13 @@ def test_mistakes_are_named(project, capsys):
     (project.root / "book" / "one.ipynb").write_text("<<<<<<< HEAD")
     assert project.run() == 1
     assert "book/one.ipynb cannot be read" in capsys.readouterr().err
+    broken = [{"nbformat": []}, {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{}]}]
+    broken += [broken[1] | {"cells": [], "metadata": {"d2l_gru": 5}}, "[" * 9999]
+    for content in broken:
+        text = content if isinstance(content, str) else json.dumps(content)
+        (project.root / "book" / "one.ipynb").write_text(text)
+        assert project.run() == project.run("--check") == 1
+        assert "book/one.ipynb cannot be read" in capsys.readouterr().err
     (project.root / "src" / "package.py").write_text("x = = 1")
     assert project.run() == 1
     assert "package.py, line 1: invalid syntax" in capsys.readouterr().err

@@ -14,6 +14,8 @@ from bs4 import BeautifulSoup
 from test_html import LOADED, OTHER_HOST
 from tools_of_the_build import ROOT, load
 
+pytestmark = pytest.mark.pages
+
 SLIDE = re.compile(r"^`{3,}\{slide\} (.*)$", re.M)
 WIDTH, HEIGHT = 1280, 720
 

@@ -17,6 +17,7 @@ from nbformat.v4 import new_output
 from tools_of_the_build import ROOT, load
 
 voices, outputs = load("voices"), load("outputs")
+pytestmark = pytest.mark.pages
 
 HEAD = "---\nkernelspec: {name: python3, display_name: any}\n---\n\n"
 CHAPTER = """

@@ -12,6 +12,8 @@ from tools_of_the_build import ROOT
 
 from d2l_gru import export
 
+pytestmark = pytest.mark.pages
+
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 WIDGETS = ("strip", "two", "scrubber", "byhand")
 # The network of the page, in a script that the page runs.

@@ -30,15 +30,11 @@ import nbformat
 import yaml
 from colab import add_install_cell, address
 from fingerprint import Fingerprints, circumstances, installed
-from jupytext.myst import MystMetadataParsingError
-from nbformat import ValidationError
 from outputs import ChapterError, adopt, code_cells, digest, is_torch, settle, tags, tidy
 from voices import TORCH, split
 
 from d2l_gru import corpus
 
-UNREADABLE = (OSError, ValueError, yaml.YAMLError, ValidationError, MystMetadataParsingError)
-NO_NOTEBOOK = (AttributeError, KeyError, TypeError)  # nbformat's, for JSON of another kind
 ROOT = Path(__file__).resolve().parent.parent
 ASK_DEVICE = """\
 import sys
@@ -100,15 +96,20 @@ class Book:
             if path.is_file():
                 with self.readable(path):
                     notebook = nbformat.read(path, as_version=4)
-                    nbformat.validate(notebook)
+                    nbformat.validate(notebook)  # reading only logs what is wrong
+                    if not isinstance(_stamp(notebook), dict):
+                        raise ValueError("its metadata d2l_gru must be a dict")
                     return notebook
 
     @contextlib.contextmanager
     def readable(self, path):
         try:
             yield
-        except (*UNREADABLE, *NO_NOTEBOOK) as error:
-            raise ChapterError(f"{path.relative_to(self.root)} cannot be read: {error}") from None
+        except ChapterError:
+            raise
+        except Exception as error:  # of jupytext and nbformat, which raise whatever they trip over
+            said = str(error) if isinstance(error, (OSError, ValueError)) else repr(error)
+            raise ChapterError(f"{path.relative_to(self.root)} cannot be read: {said}") from None
 
     def write(self, name, notebook):
         """Replace the notebook at once or not at all; return whether it changed."""

@@ -4,6 +4,7 @@ Each raises at once, and names the argument, its value and what is allowed.
 """
 
 import numbers
+import sys
 
 import numpy
 
@@ -34,7 +35,7 @@ def check_number(name, value):
 def check_positive(name, value):
     """Return `value` as a float; raise unless it is a finite number above 0."""
     check_number(f"{name}, which is > 0,", value)
-    if not 0 < value < float("inf"):
+    if not 0 < value <= sys.float_info.max:  # a whole number can be larger, and finite
         raise ValueError(f"{name} must be finite and > 0, not {value}")
     return float(value)
 

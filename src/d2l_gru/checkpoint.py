@@ -49,8 +49,11 @@ def save(directory, arrays, meta, number):
 
     Raises:
         OSError: the directory cannot be written, or the disk is full.
+        ValueError: an array has the name that the format keeps for itself, "__metadata__".
     """
     directory, number = Path(directory), check_int("number", number, 0)
+    if "__metadata__" in arrays:
+        raise ValueError("no array can be named '__metadata__', where the file keeps its meta")
     # Not ascontiguousarray, which would give an array of shape () a dimension.
     arrays = {name: numpy.asarray(array, order="C") for name, array in arrays.items()}
     described = {"format": FORMAT, "meta": json.dumps(meta)}

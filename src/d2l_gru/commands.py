@@ -111,7 +111,7 @@ def train(options):
 def _prepare(options):
     """Return the `Setting` and, to resume, the checkpoint's (arrays, meta)."""
     from d2l_gru import checkpoint
-    from d2l_gru.run import Setting
+    from d2l_gru.run import Setting, read_checkpoint
 
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Setting)}
     given = {k: v for k, v in given.items() if v is not None}
@@ -122,7 +122,7 @@ def _prepare(options):
     if options.resume and not options.checkpoints:
         raise ValueError("--resume needs --checkpoints FOLDER")
     if options.resume:
-        path, *found = checkpoint.latest(options.checkpoints)
+        path, *found = read_checkpoint(options.checkpoints)
         return _continued(Setting(**found[1]["setting"]), given, path), found
     if options.checkpoints and checkpoint.paths(options.checkpoints):
         raise ValueError(
@@ -245,11 +245,9 @@ def _open_log(name, run):
 
 def sample(options):
     """Print a completion."""
-    from d2l_gru import checkpoint
-    from d2l_gru.run import load_model
+    from d2l_gru.run import load_model, read_checkpoint
 
-    path = Path(options.checkpoint)
-    arrays, meta = checkpoint.load(path) if path.is_file() else checkpoint.latest(path)[1:]
+    _, arrays, meta = read_checkpoint(options.checkpoint)
     framework = frameworks.load(options.framework)
     device = _device(options.device, framework)
     model, vocab = load_model(arrays, meta, device)

@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 
 from d2l_gru._checks import check_int, check_number
 
@@ -9,7 +10,7 @@ from d2l_gru._checks import check_int, check_number
 def check_completion(prefix, num_preds, vocab, temperature):
     """Raise TypeError or ValueError unless all are as `predict` wants them."""
     check_int("num_preds", num_preds, 0)
-    if not 0 <= check_number("temperature, which is >= 0,", temperature) < math.inf:
+    if not 0 <= check_number("temperature, which is >= 0,", temperature) <= sys.float_info.max:
         raise ValueError(f"temperature must be finite and >= 0, not {temperature}")
     check_prefix(prefix, vocab)
 

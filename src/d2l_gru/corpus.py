@@ -45,7 +45,7 @@ def find(download=True):
     if chosen == "sample":
         return _sample("D2L_GRU_DATA=sample asks for it")
     if chosen:
-        path = Path(chosen).expanduser() / FILE
+        path = Path(os.path.expanduser(chosen)) / FILE  # leaves the ~ of an unknown user as it is
         if not path.is_file():
             raise FileNotFoundError(
                 f"D2L_GRU_DATA is {chosen!r}, but {path} does not exist; set it to a folder that "

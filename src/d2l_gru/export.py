@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy
 
+from d2l_gru._checks import check_int
+
 NAMES = ("W_x", "W_h", "b_x", "b_h", "W_q", "b_q")
+_LARGEST = numpy.finfo("float32").max / 256  # of a scale, times any int8
 _PREFIX = "(globalThis.gruModels ??= {})"
 
 
@@ -27,7 +30,7 @@ def quantise(array):
     """
     rows = numpy.atleast_2d(numpy.asarray(array, dtype="float32"))
     scales = numpy.abs(rows).max(axis=1) / 127
-    scales[scales == 0] = 1
+    scales[scales < numpy.finfo("float32").tiny] = 1  # below, a scale has too few bits for a step
     return numpy.rint(rows / scales[:, None]).astype("int8"), scales.astype("float32")
 
 
@@ -61,9 +64,10 @@ def unpack(text, num_hiddens, vocab_size):
     """Undo `pack`, but for the rounding: return a dict of float32 arrays.
 
     Raises:
-        ValueError: the text has another length than these sizes need.
+        ValueError: the text is not base64, or has another length than these sizes need, or a scale
+            is none.
     """
-    data, found, at = base64.b64decode(text), {}, 0
+    data, found, at = base64.b64decode(text, validate=True), {}, 0
     sizes = shapes(num_hiddens, vocab_size)
     rows_of = {name: shape if len(shape) == 2 else (1, *shape) for name, shape in sizes.items()}
     needed = sum(4 * rows + rows * columns for rows, columns in rows_of.values())
@@ -71,6 +75,8 @@ def unpack(text, num_hiddens, vocab_size):
         raise ValueError(f"{num_hiddens} hidden units need {needed} bytes, not {len(data)}")
     for name, (rows, columns) in rows_of.items():
         scales = numpy.frombuffer(data, "<f4", rows, at)
+        if not ((scales > 0) & (scales < _LARGEST)).all():
+            raise ValueError(f"a scale of {name} is none")
         values = numpy.frombuffer(data, "int8", rows * columns, at + 4 * rows)
         found[name] = (values.reshape(rows, columns) * scales[:, None]).reshape(sizes[name])
         at += 4 * rows + rows * columns
@@ -120,13 +126,17 @@ def read(path):
     Raises:
         ValueError: the file is no such script.
     """
-    text = Path(path).read_text(encoding="utf-8")
-    if not text.startswith(_PREFIX):
-        raise ValueError(f"{path} is no script of exported weights")
-    entry = json.loads(text.split(" = ", 1)[1].rstrip().removesuffix(";"))
-    for snapshot in entry["snapshots"]:
-        sizes = entry["numHiddens"], len(entry["tokens"])
-        snapshot["params"] = unpack(snapshot["params"], *sizes)
+    data = Path(path).read_bytes()
+    try:
+        start, _, text = data.decode("utf-8").partition(" = ")
+        if not start.startswith(_PREFIX):
+            raise ValueError(f"it does not start with {_PREFIX}")
+        entry = json.loads(text.rstrip().removesuffix(";"))
+        sizes = check_int("numHiddens", entry["numHiddens"], 1), len(entry["tokens"])
+        for snapshot in entry["snapshots"]:
+            snapshot["params"] = unpack(snapshot["params"], *sizes)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is no script of exported weights: {error!r}") from None
     return entry
 
 
@@ -153,13 +163,12 @@ def add_parser(subparsers):
 
 
 def _export(options):
-    from d2l_gru import checkpoint
     from d2l_gru._mxnet import npx
-    from d2l_gru.run import load_model
+    from d2l_gru.run import load_model, read_checkpoint
 
-    path, script = Path(options.checkpoint), Path(options.script)
+    script = Path(options.script)
     try:
-        arrays, meta = checkpoint.load(path) if path.is_file() else checkpoint.latest(path)[1:]
+        _, arrays, meta = read_checkpoint(options.checkpoint)
         model, vocab = load_model(arrays, meta, npx.cpu())
         history = meta["history"]["perplexity"]
         moment = {"params": weights(model), "epoch": len(history)}

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import math
+import os
 import platform
 import random
 import time
@@ -12,6 +13,7 @@ import numpy
 
 from d2l_gru import checkpoint, corpus, frameworks
 from d2l_gru._checks import check_int, check_positive
+from d2l_gru._saved import check_saved
 from d2l_gru.data import Vocab, load_corpus_time_machine
 from d2l_gru.history import History, perplexity
 
@@ -60,6 +62,16 @@ class Setting:
         if self.clip is not None:
             check_positive("clip (None for no clipping)", self.clip)
         check_int("seed", self.seed, 0)
+        _check_text(self.corpus, self.max_tokens)
+        if not isinstance(self.use_random_iter, bool):
+            raise TypeError(f"use_random_iter must be a bool, not {self.use_random_iter!r}")
+
+
+def _check_text(name, max_tokens):
+    if not isinstance(name, (str, os.PathLike)) or "\0" in str(name):
+        raise TypeError(f"corpus must be the path of a text, not {name!r}")
+    if max_tokens != -1:
+        check_int("max_tokens (-1 for all)", max_tokens, 1)
 
 
 def read_text(name, max_tokens):
@@ -75,8 +87,9 @@ def read_text(name, max_tokens):
     """
     if name == "timemachine":
         return *load_corpus_time_machine(max_tokens), corpus.find().sha256
-    if max_tokens != -1:
-        check_int("max_tokens (-1 for all)", max_tokens, 1)
+    _check_text(name, max_tokens)
+    if Path(name).exists() and not Path(name).is_file():  # a device may have no end
+        raise OSError(f"{name} is no file")
     data = Path(name).read_bytes()
     try:
         text = data.decode("utf-8")
@@ -108,10 +121,13 @@ class Run:
 
     Raises:
         ValueError: the corpus is another than the checkpoint's, or too short, or the rows of a
-            minibatch cannot be dealt out evenly, or several devices are PyTorch's.
+            minibatch cannot be dealt out evenly, or several devices are PyTorch's, or the
+            checkpoint is not that of a run.
     """
 
     def __init__(self, setting, devices, from_checkpoint=None, store=None):
+        if from_checkpoint is not None:
+            check_saved(*from_checkpoint, Setting)
         self.setting = setting
         self.devices = devices if isinstance(devices, list) else [devices]
         self.device = self.devices[0]
@@ -195,13 +211,14 @@ class Run:
                 f"the checkpoint was trained on a text of SHA-256 {meta['corpus_sha256'][:16]}, "
                 f"but {self.setting.corpus} has {self.sha256[:16]}"
             )
+        if [list(pair) for pair in self.vocab.token_freqs] != [list(p) for p in meta["vocab"]]:
+            raise ValueError("the checkpoint's vocabulary is not that of its text")
         for params in self.parallel.params if self.parallel else [self.model.parameters()]:
             for i, param in enumerate(params):
                 self.framework.assign(param, arrays[f"parameter {i}"])
-        states = sum(name.startswith("state ") for name in arrays)
         version, numbers, gauss = meta["random_state"]
         self.random_state = (version, tuple(numbers), gauss)
-        state = [arrays[f"state {i}"] for i in range(states)]
+        state = [arrays["state 0"]] if "state 0" in arrays else []
         if self.parallel is None:
             self.state = [self.framework.to_array(H, self.device) for H in state]
         elif state:
@@ -209,7 +226,8 @@ class Run:
         if self.rank == 0:  # of all workers' losses the sum is used
             self.total = self.framework.to_array(arrays["loss"], self.device)
         self.largest = self.framework.to_array(arrays["largest norm"], self.device)
-        self.history = History(**meta["history"])
+        # Lists of its own, since another run may start from the same meta.
+        self.history = History(**{name: list(values) for name, values in meta["history"].items()})
         for name in ("epoch", "batch", "updates", "num_tokens", "seconds"):
             setattr(self, name, meta[name])
 
@@ -262,6 +280,25 @@ def _data_parallel(framework, models, store):
     return DataParallel(models, store or "device")
 
 
+def read_checkpoint(path):
+    """Read the checkpoint of a run, or the newest good one in a folder.
+
+    Returns:
+        (path, arrays, meta).
+
+    Raises:
+        ValueError, OSError: as `checkpoint.load` and `checkpoint.latest`, or it is not that of a
+            run.
+    """
+    path = Path(path)
+    found = (path, *checkpoint.load(path)) if path.is_file() else checkpoint.latest(path)
+    try:
+        check_saved(*found[1:], Setting)
+    except ValueError as error:
+        raise ValueError(f"{found[0]}: {error}") from None
+    return found
+
+
 def load_model(arrays, meta, device):
     """Return the model and `Vocab` of a checkpoint, to complete texts with; no corpus is needed.
 
@@ -270,14 +307,15 @@ def load_model(arrays, meta, device):
         device: where to, an ``mxnet.Context`` or a ``torch.device``, which chooses the framework.
 
     Raises:
-        ValueError: the parameters are not finite.
+        ValueError: the parameters are not finite, or the checkpoint is not that of a run.
     """
+    setting = check_saved(arrays, meta, Setting)
     framework = frameworks.of(device)
     vocab = Vocab([token for token, _ in meta["vocab"]])
     vocab.token_freqs = [tuple(pair) for pair in meta["vocab"]]
     vocab.idx_to_token = ["<unk>", *(token for token, _ in vocab.token_freqs)]
     vocab.token_to_idx = {token: idx for idx, token in enumerate(vocab.idx_to_token)}
-    model = framework.make_model(Setting(**meta["setting"]), len(vocab), device)
+    model = framework.make_model(setting, len(vocab), device)
     for i, param in enumerate(model.parameters()):
         framework.assign(param, arrays[f"parameter {i}"])
     if not all(numpy.isfinite(framework.to_numpy(param)).all() for param in model.parameters()):

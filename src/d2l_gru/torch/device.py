@@ -24,7 +24,8 @@ def check_torch_device(device):
         device = torch.device(device)
     except RuntimeError as error:
         raise TypeError(f"device must be a torch.device or its name: {error}") from None
-    if device.type == "cuda" and device.index is None:  # arrays there call it cuda:0
+    if device.type == "cuda" and device.index is None:  # pragma: no cover - needs a GPU
+        # Arrays there call it cuda:0.
         device = torch.device("cuda", torch.cuda.current_device())
     return device
 

@@ -63,6 +63,8 @@ def test_pages_with_code_have_a_card_and_say_of_each_number_where_it_is_from(htm
     cards = shown.select(".bd-article details.card-of-run")
     assert len(cards) == ("{code-cell}" in page.read_text())
     assert not any(card.has_attr("open") for card in cards)
+    deck = html / "slides" / page.name.replace(".md", ".html")
+    assert not deck.exists() or "card-of-run" not in deck.read_text()
     for number in shown.select(".pasted-text"):
         source = number.parent["title"]
         assert source.startswith("from code cell ")

@@ -254,7 +254,7 @@ def _stamp(old):
 def confirms(notebook, stamp, old):
     """Whether a run has only confirmed what is stored, so that the run on its card stays."""
     cells = zip(code_cells(notebook), code_cells(old), strict=False)
-    same = all(old.outputs in (new.outputs, []) for new, old in cells)
+    same = all(before.outputs in (cell.outputs, []) for cell, before in cells)
     return same and stamp["fingerprint"] == _stamp(old).get("fingerprint")
 
 

@@ -4,6 +4,7 @@ Each page gets a button for its notebook, its Markdown, the PDF and its slides, 
 there; its foot says which version it is, and of which day its run.
 """
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -34,7 +35,7 @@ def describe(book):
 
 
 def prepare(app, config):
-    """Say which version this is, and have all pages written anew when a form comes or goes.
+    """Say which version this is, and have pages made anew when what they are made with changes.
 
     Buttons that open a page elsewhere need the book's public address.
     """
@@ -45,6 +46,13 @@ def prepare(app, config):
     there = [PDF] if PDF.exists() else []
     there += sorted(Path(app.srcdir).glob(f"*{TORCH}.ipynb"))
     config.forms = [path.name for path in (*there, *sorted(decks(app).glob("*.html")))]
+    config.styles = digest((Path(app.srcdir) / "assets").glob("*"))
+    config.extended_by = digest((ROOT / "tools").glob("*.py"))
+
+
+def digest(paths):
+    """Return a hash of files, for Sphinx to see that they are others than at its last build."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()
 
 
 def decks(app):
@@ -95,6 +103,8 @@ def add_buttons(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.add_config_value("forms", [], "html")
+    app.add_config_value("styles", "", "html")
+    app.add_config_value("extended_by", "", "env")
     app.connect("config-inited", prepare)
     app.connect("env-updated", lambda app, env: copy_forms(app))
     app.connect("html-page-context", add_buttons, priority=900)

@@ -110,7 +110,7 @@ def test_outputs_are_of_this_code(name):
     """Also where an edit changes no output, so that no comparison notices it."""
     written, stored = read(name)
     stamp = stored.metadata.get("d2l_gru", {})
-    current = run_chapters.Fingerprints(ROOT, SHA256).of(written, stamp.get("torch"))
+    current, _ = run_chapters.Fingerprints(ROOT, SHA256).of(written, stamp.get("torch"))
     stale = f"the code or what it reads was edited after book/{name}.ipynb ran; run `make book`"
     assert stamp.get("fingerprint") == current, stale
 

@@ -36,6 +36,7 @@ from voices import TORCH, split
 from d2l_gru import corpus
 
 ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 3600  # seconds that a cell may run
 ASK_DEVICE = """\
 import sys
 for name in ("d2l_gru.torch", "d2l_gru"):
@@ -50,7 +51,7 @@ ANNOUNCEMENT = (
 class Book:
     """The chapters and notebooks below a folder, for the corpus that was found."""
 
-    def __init__(self, root, text, limit):
+    def __init__(self, root, text, limit=LIMIT):
         self.root, self.text, self.limit = root, text, limit
         self.stored = root / "book"
         self.staging = root / "_build" / "sample"
@@ -355,7 +356,7 @@ def main(arguments=None, root=ROOT):
     parser.add_argument("--force", action="store_true", help="run those that are not stale, too")
     parser.add_argument("--check", action="store_true", help="only say which are stale")
     parser.add_argument(
-        "--limit", type=int, default=3600, metavar="SECONDS", help="how long a cell may run (3600)"
+        "--limit", type=int, default=LIMIT, metavar="SECONDS", help=f"of a cell's run ({LIMIT})"
     )
     options = parser.parse_args(arguments)
 

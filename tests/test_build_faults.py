@@ -279,8 +279,9 @@ def rendered(tmp_path):
 
 
 def make(folder):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     return subprocess.Popen(
-        ["make", "html"], cwd=folder, start_new_session=True, text=True,
+        ["make", "html"], cwd=folder, start_new_session=True, text=True, env=env,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 

@@ -6,11 +6,13 @@ not drawn before a megabyte of scripts is there.
 
 import base64
 import hashlib
+import logging
 import re
 import textwrap
 from html import escape, unescape
 from pathlib import Path
 
+import a11y_pygments  # noqa: F401  (see setup)
 from docutils import nodes
 
 MENDED = [
@@ -96,6 +98,8 @@ def restrict(page, handlers):
 
 
 def setup(app):
+    # The style of code has set up the root logger, at its import, to print what any library notes.
+    logging.getLogger().setLevel(logging.WARNING)
     app.connect("html-page-context", describe)
     app.connect("build-finished", mend)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

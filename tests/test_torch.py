@@ -53,7 +53,7 @@ def test_a_name_is_documented_and_takes_what_mxnet_s_takes(name):
 @pytest.mark.parametrize("name", ["CapturedStep", "train_captured", "to_mxnet", "to_torch"])
 def test_the_page_on_the_package_has_the_signature(name):
     page = (ROOT / "chapters" / "api.md").read_text()
-    written = re.search(rf"d2l_gru\.torch\.{name}(\(.*\))", page)[1].replace('"', "'")
+    written = re.search(rf"py:\w+:: {name}(\(.*\))", page)[1].replace('"', "'")
     assert written == str(inspect.signature(getattr(d2l, name)))
 
 

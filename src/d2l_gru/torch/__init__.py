@@ -7,39 +7,15 @@ used.
 
 import importlib
 
-_NAMES = {
-    "d2l_gru.data": [
-        "Vocab",
-        "load_corpus_time_machine",
-        "ngram_perplexity",
-        "read_time_machine",
-        "tokenize",
-    ],
-    "d2l_gru.history": ["History", "perplexity"],
-    "d2l_gru.plotting": ["PerplexityCurve", "use_svg_display"],
-    "d2l_gru.torch.minibatches": [
-        "SeqDataLoader",
-        "load_data_time_machine",
-        "seq_data_iter_consecutive",
-        "seq_data_iter_random",
-    ],
-    "d2l_gru.torch.scratch": ["RNNModelScratch", "get_params", "gru", "init_gru_state"],
-    "d2l_gru.torch.concise": ["RNNModel"],
-    "d2l_gru.torch.training": [
-        "grad_clipping",
-        "gradient_norm",
-        "set_seed",
-        "sgd",
-        "train",
-        "train_ch8",
-        "train_epoch",
-    ],
-    "d2l_gru.torch.captured": ["CapturedStep", "train_captured"],
-    "d2l_gru.torch.prediction": ["predict", "predict_ch8"],
-    "d2l_gru.torch.device": ["try_all_gpus", "try_gpu"],
-    "d2l_gru.torch.crossing": ["to_mxnet", "to_torch"],
+from d2l_gru import _NAMES
+
+_SAME = ("data", "history", "plotting")  # modules that need no framework
+_OWN = {"captured": ["CapturedStep", "train_captured"], "crossing": ["to_mxnet", "to_torch"]}
+_MODULE_OF = {
+    name: f"d2l_gru.{module}" if module in _SAME else f"d2l_gru.torch.{module}"
+    for module, names in (_NAMES | _OWN).items()
+    for name in names
 }
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_MODULE_OF)
 

@@ -121,7 +121,7 @@ gpu-outputs: setup ## run what the chapters have for PyTorch on a GPU, and recor
 	@$(BIN)/python tools/gpu_outputs.py $(ARGS)
 
 unit: setup ## run the quick unit tests: no pages, kernels or long trainings
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests -m "not (slow or pages or processes)" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests -n auto -m "not (slow or pages or processes)" $(ARGS)
 
 fuzz: setup ## give a hundred thousand damaged files to all that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/test_fuzz.py -s $(ARGS)

@@ -2,6 +2,7 @@
 
 import inspect
 import random
+import re
 
 import numpy
 import pytest
@@ -277,11 +278,12 @@ for make in (scratch, concise):
         for i, case in enumerate(cases)
     ],
 )
-def test_bad_input_raises_and_is_named(call, error, said):
+def test_bad_input_raises_and_is_named(call, error, said, snapshot):
     with pytest.raises(error) as caught:
         call()
     message = str(caught.value)
     assert not [part for part in said if part not in message], message
+    assert re.sub(r"gru\d+_", "gru_", message) == snapshot  # Gluon counts its layers
 
 
 def test_every_public_function_has_bad_input_above():

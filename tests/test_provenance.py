@@ -57,6 +57,7 @@ def test_a_card_says_no_more_than_is_known(path):
     }
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("page", [*ROOT.glob("chapters/*.md")], ids=lambda path: path.stem)
 def test_pages_with_code_have_a_card_and_say_of_each_number_where_it_is_from(html, page):
     shown = BeautifulSoup((html / f"{page.stem}.html").read_text(), "html.parser")

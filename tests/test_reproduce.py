@@ -9,6 +9,7 @@ from tools_of_the_build import load
 
 from d2l_gru.corpus import Corpus
 
+pytestmark = pytest.mark.processes
 reproduce = load("reproduce")
 
 

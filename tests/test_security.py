@@ -68,6 +68,7 @@ def test_the_workflow_may_do_little_and_its_actions_are_pinned():
     assert workflow["jobs"]["publish"]["permissions"] == {"pages": "write", "id-token": "write"}
 
 
+@pytest.mark.processes
 def test_the_bill_of_materials_names_what_is_installed():
     made = subprocess.run(["make", "-s", "sbom"], cwd=ROOT, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr

@@ -183,11 +183,12 @@ for name in ("seq_data_iter_consecutive", "seq_data_iter_random", "SeqDataLoader
         for i, case in enumerate(cases)
     ],
 )
-def test_bad_input_raises_and_is_named(call, error, said):
+def test_bad_input_raises_and_is_named(call, error, said, snapshot):
     with pytest.raises(error) as caught:
         call()
     message = str(caught.value)
     assert not [part for part in said if part not in message], message
+    assert message == snapshot
 
 
 def test_every_twin_has_bad_input_above():

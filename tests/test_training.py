@@ -324,6 +324,7 @@ def of(text, batch_size, num_steps):
     return d2l.SeqDataLoader(vocab[list(text)], batch_size, num_steps), vocab
 
 
+@pytest.mark.slow
 def test_a_small_model_memorises_240_characters():
     text = TEXT[:240].ljust(240)
     train_iter, vocab = of(text, 1, 20)
@@ -333,6 +334,7 @@ def test_a_small_model_memorises_240_characters():
     assert d2l.predict(text[:18], len(text) - 18, model, vocab, cpu()) == text
 
 
+@pytest.mark.slow
 def test_the_scratch_model_memorises_a_refrain():
     text = "the time machine is here " * 20
     train_iter, vocab = of(text, 4, 12)

@@ -27,32 +27,6 @@ LICENCE = (
     r"Every number, completion and plot in this book is the stored output of code that ran. "
     r"The pages on the screen hold the same text with tools to try it."
 )
-ELEMENTS = {
-    "pointsize": "11pt",
-    "passoptionstopackages": r"\PassOptionsToPackage{pdflang=en}{hyperref}",
-    "extraclassoptions": "openany,twoside",
-    "babel": r"\usepackage{polyglossia}" "\n" r"\setmainlanguage{english}",
-    "fncychap": "",
-    "figure_align": "H",  # where the cell stands that drew it
-    "fvset": "",
-    "fontpkg": r"""
-\usepackage{unicode-math}
-\setmainfont{texgyrepagella}[Extension=.otf, UprightFont=*-regular, BoldFont=*-bold,
-  ItalicFont=*-italic, BoldItalicFont=*-bolditalic]
-\setsansfont{texgyreheros}[Extension=.otf, UprightFont=*-regular, BoldFont=*-bold,
-  ItalicFont=*-italic, BoldItalicFont=*-bolditalic, Scale=MatchLowercase]
-\setmonofont{DejaVuSansMono}[Extension=.ttf, UprightFont=*, BoldFont=*-Bold,
-  ItalicFont=*-Oblique, BoldItalicFont=*-BoldOblique, Scale=.84]
-\setmathfont{texgyrepagella-math.otf}
-""",
-    "sphinxsetup": (
-        "TitleColor={rgb}{0,0,0}, InnerLinkColor={RGB}{32,74,135}, "
-        "OuterLinkColor={RGB}{32,74,135}, "
-        "VerbatimColor={RGB}{244,245,247}, verbatimhintsturnover=false"
-    ),
-    "preamble": r"\usepackage{titling}\usepackage{print}",
-    "tableofcontents": (r"\frontmatter\setcounter{secnumdepth}{-1}\tableofcontents\clearpage"),
-}
 
 
 def configure(app, config):
@@ -62,8 +36,7 @@ def configure(app, config):
     paper = os.environ.get("PAPER") or "a4"
     if paper not in ("a4", "letter"):
         raise ConfigError(f"PAPER must be a4 or letter, not {paper!r}")
-    ours = {**ELEMENTS, "papersize": f"{paper}paper", "maketitle": title}
-    config.latex_elements = {**ours, **config.latex_elements}
+    config.latex_elements |= {"papersize": f"{paper}paper", "maketitle": title}
 
 
 def raw(text):

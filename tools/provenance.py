@@ -42,13 +42,9 @@ class Role(PasteTextRole):
         return found, messages
 
 
+@functools.cache
 def read(path):
     """Return a stored notebook, which is read once for all its numbers."""
-    return _read(path, path.stat().st_mtime_ns)
-
-
-@functools.lru_cache
-def _read(path, _):
     return nbformat.read(path, as_version=4)
 
 

@@ -63,16 +63,16 @@ def copy_forms(app):
     """Lay the PDF, and each page's Markdown and notebook in PyTorch, beside the pages."""
     if app.builder.name != "html":
         return
-    if PDF.exists():
-        shutil.copy(PDF, app.outdir)
-    else:
-        (Path(app.outdir) / PDF.name).unlink(missing_ok=True)
-    sources = Path(app.outdir) / "_sources"
-    sources.mkdir(exist_ok=True)
+    forms = {PDF.name: PDF}
     for name in app.env.found_docs:
-        shutil.copy(ROOT / "chapters" / f"{name}.md", sources)
-        if (torch := Path(app.srcdir) / f"{name}{TORCH}.ipynb").exists():
-            shutil.copy(torch, sources)
+        forms[f"_sources/{name}.md"] = ROOT / "chapters" / f"{name}.md"
+        forms[f"_sources/{name}{TORCH}.ipynb"] = Path(app.srcdir) / f"{name}{TORCH}.ipynb"
+    (Path(app.outdir) / "_sources").mkdir(exist_ok=True)
+    for name, form in forms.items():
+        copy = Path(app.outdir) / name
+        copy.unlink(missing_ok=True)
+        if form.exists():
+            shutil.copy(form, copy)
 
 
 def add_buttons(app, pagename, templatename, context, doctree):
@@ -80,23 +80,20 @@ def add_buttons(app, pagename, templatename, context, doctree):
     groups = [b for b in context.get("header_buttons", []) if b["label"] == "download-buttons"]
     if app.builder.name != "html" or not groups:
         return
-    pathto = context["pathto"]
+    source = f"_sources/{context['sourcename']}"  # which Sphinx copies after this
     forms = [
-        ("Notebook, with its outputs", f"_sources/{context['sourcename']}", "fas fa-code"),
+        ("Notebook, with its outputs", source, "fas fa-code"),
+        ("Notebook in PyTorch", f"_sources/{pagename}{TORCH}.ipynb", "fas fa-code"),
         ("Markdown source", f"_sources/{pagename}.md", "fas fa-file"),
+        ("Slides", f"slides/{pagename}.html", "fas fa-person-chalkboard"),
+        ("The book as PDF", PDF.name, "fas fa-file-pdf"),
     ]
-    if (Path(app.srcdir) / f"{pagename}{TORCH}.ipynb").exists():
-        torch = ("Notebook in PyTorch", f"_sources/{pagename}{TORCH}.ipynb", "fas fa-code")
-        forms.insert(1, torch)
-    if (decks(app) / f"{pagename}.html").exists():
-        forms.append(("Slides", f"slides/{pagename}.html", "fas fa-person-chalkboard"))
-    if PDF.exists():
-        forms.append(("The book as PDF", PDF.name, "fas fa-file-pdf"))
     printing = groups[0]["buttons"][-1] | {"text": "Print this page", "icon": "fas fa-print"}
     groups[0]["buttons"] = [
-        {"type": "link", "text": text, "url": pathto(path, 1), "icon": icon, "tooltip": text,
-         "label": "download-form-button"}
+        {"type": "link", "text": text, "url": context["pathto"](path, 1), "icon": icon,
+         "tooltip": text, "label": "download-form-button"}
         for text, path, icon in forms
+        if path == source or (Path(app.outdir) / path).exists()
     ] + [printing]  # fmt: skip
     groups[0]["tooltip"] = "Other forms of this page"
 

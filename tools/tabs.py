@@ -11,8 +11,8 @@ import nbformat
 from docutils import nodes
 from outputs import code_cells, tags
 from sphinx.errors import ExtensionError
-from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.writers.html5 import HTML5Translator
 from sphinx_design.shared import create_component
 from voices import TORCH
 from widgets import widget
@@ -21,7 +21,7 @@ TWIN = "twin"  # the tag of a cell that was put in
 
 
 class twin_figure(nodes.figure):
-    """A figure with the number of the one that stands beside it; it takes no number itself."""
+    """A figure that stands beside another, with the same number; the tabs around have its name."""
 
 
 def insert_twins(app, docname, source):
@@ -36,9 +36,9 @@ def insert_twins(app, docname, source):
     for cell, twin in zip(code_cells(page), code_cells(torch), strict=True):
         same = cell.source == twin.source and seen(cell) == seen(twin)
         if not same and "remove-cell" not in tags(cell) | tags(twin):
-            twin.metadata.tags, twin.id = [*tags(twin), TWIN], twin.id + TORCH
+            twin.metadata.tags, twin.id = [*sorted(tags(twin)), TWIN], twin.id + TORCH
             twin.outputs = seen(twin)
-            twin.metadata.get("mystnb", {}).get("figure", {}).pop("name", None)
+            twin.metadata.get("mystnb", {}).pop("figure", None)  # it gets that of the cell
             page.cells.insert(page.cells.index(cell) + 1, twin)
     source[0] = nbformat.writes(page)
 
@@ -49,22 +49,7 @@ def seen(cell):
 
 
 def twins(document):
-    return list(
-        document.findall(
-            lambda node: f"tag_{TWIN}" in getattr(node, "attributes", {}).get("classes", ())
-        )
-    )
-
-
-class Figures(SphinxTransform):
-    """Keep the figures of twins from being counted."""
-
-    default_priority = 200  # before Sphinx gives numbers
-
-    def apply(self):
-        for twin in twins(self.document):
-            for figure in list(twin.findall(nodes.figure)):
-                replace(figure)
+    return [cell for cell in document.findall(nodes.container) if f"tag_{TWIN}" in cell["classes"]]
 
 
 class Tabs(SphinxPostTransform):
@@ -79,32 +64,28 @@ class Tabs(SphinxPostTransform):
             cell = parent[at - 1]
             names = [name for figure in cell.findall(nodes.figure) for name in figure["ids"]]
             if self.app.builder.name == "html" and not stills & {*names}:
-                self.number(cell, twin)
+                self.caption(cell, twin)
                 items = [tab("MXNet", cell), tab("PyTorch", twin)]
                 both = create_component("tab-set", ["sd-tab-set"], children=items, ids=names)
                 parent[at - 1 : at + 1] = [both]
             elif self.app.builder.format != "latex":
                 parent.remove(twin)
 
-    def number(self, cell, twin):
-        """Give the figures of a twin the numbers of those of the cell, whose names both bear."""
+    def caption(self, cell, twin):
+        """Give the figures of a twin the captions of those of the cell, whose names both bear."""
         numbers = self.env.toc_fignumbers.get(self.env.docname, {}).get("figure", {})
-        pairs = zip(cell.findall(nodes.figure), twin.findall(twin_figure), strict=False)
-        for one, other in list(pairs):
-            number = next((numbers[name] for name in one["ids"] if name in numbers), None)
-            one["ids"] = []
-            one = replace(one)
-            for caption in [c for figure in (one, other) for c in figure.findall(nodes.caption)]:
-                if number:
-                    words = self.config.numfig_format["figure"] % ".".join(map(str, number))
-                    caption.insert(0, nodes.inline("", f"{words} ", classes=["caption-number"]))
-
-
-def replace(figure):
-    """Put a `twin_figure` in the place of a figure."""
-    other = twin_figure("", *figure.children, **figure.attributes)
-    figure.replace_self(other)
-    return other
+        images = list(twin.findall(nodes.image))
+        for figure, image in zip(list(cell.findall(nodes.figure)), images, strict=False):
+            numbered = [numbers[name] for name in figure["ids"] if name in numbers]
+            figure["ids"] = []
+            one = twin_figure("", *figure.children, **figure.attributes)
+            figure.replace_self(one)
+            for number, caption in zip(numbered, one.findall(nodes.caption), strict=False):
+                words = self.config.numfig_format["figure"] % ".".join(map(str, number))
+                caption.insert(0, nodes.inline("", f"{words} ", classes=["caption-number"]))
+            other = one.deepcopy()
+            image.replace_self(other)
+            next(other.findall(nodes.image)).replace_self(image)
 
 
 def tab(words, cell):
@@ -117,14 +98,7 @@ def tab(words, cell):
 
 def setup(app):
     app.setup_extension("sphinx_design")
-    app.add_node(
-        twin_figure,
-        html=(
-            lambda self, node: self.visit_figure(node),
-            lambda self, node: self.depart_figure(node),
-        ),
-    )
-    app.add_transform(Figures)
+    app.add_node(twin_figure, html=(HTML5Translator.visit_figure, HTML5Translator.depart_figure))
     app.add_post_transform(Tabs)
     app.connect("source-read", insert_twins)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

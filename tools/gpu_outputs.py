@@ -82,14 +82,8 @@ def record(cpu):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--cpu", action="store_true", help="try the cells out, and print the record"
-    )
-    parser.add_argument("--output", type=Path, help="write the record to this file instead")
+    parser.add_argument("--cpu", action="store_true", help="try the cells out, print the record")
     options = parser.parse_args()
-    output = options.output or (None if options.cpu else RECORD)
-    output = output and output.resolve()
-
     if data := os.environ.get("D2L_GRU_DATA"):  # as the runner of chapters has it
         os.environ["D2L_GRU_DATA"] = str(Path(data).resolve()) if Path(data).is_dir() else data
     if options.cpu:
@@ -97,12 +91,12 @@ def main():
     os.chdir(ROOT / "book")
     sys.path.insert(0, str(ROOT / "src"))
     text = json.dumps(record(options.cpu), indent=1, ensure_ascii=False) + "\n"
-    if output:
-        temporary = output.with_name(f".{output.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, output)
-    else:
+    if options.cpu:
         print(text, end="")
+    else:
+        temporary = RECORD.with_name(f".{RECORD.name}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, RECORD)
 
 
 if __name__ == "__main__":

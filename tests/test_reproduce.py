@@ -79,7 +79,7 @@ def test_other_code_is_not_run(project, capsys):
 
 def test_mistakes_are_named(project, capsys):
     assert reproduce.main(["two"], root=project.root) == 1
-    assert capsys.readouterr().err == "no such chapter: two\n"
+    assert capsys.readouterr().err == "no such chapter: two; there are one\n"
     project.value.unlink()
     assert reproduce.main(["one"], root=project.root) == 1
     assert "code cell 1" in capsys.readouterr().err

@@ -473,7 +473,7 @@ def test_an_orphan_is_reported_and_not_removed(project, capsys):
 def test_mistakes_are_named(project, capsys):
     project.write()
     assert project.run("two") == 1
-    assert "no such chapter: two; there are one" in capsys.readouterr().out
+    assert "no such chapter: two; there are one\n" in capsys.readouterr().err
     (project.root / "book" / "one.ipynb").write_text("<<<<<<< HEAD")
     assert project.run() == 1
     assert "book/one.ipynb cannot be read" in capsys.readouterr().err

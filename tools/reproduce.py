@@ -15,7 +15,6 @@ import nbformat
 from fingerprint import circumstances
 from outputs import ChapterError, code_cells, is_torch, sanitiser, settle, tags, tidy
 from run_chapters import ROOT, Book
-from voices import TORCH
 
 from d2l_gru import corpus
 
@@ -101,12 +100,9 @@ def main(arguments=None, root=ROOT):
     if options.bless and os.environ.get("YES") != "1" and not sys.stdin.isatty():
         print("bless asks on a terminal; without one, YES=1 says yes", file=sys.stderr)
         return 1
-    chapter = Path(options.chapter).stem
     try:
         book = (Asking if options.bless else Aside)(root, corpus.find())
-        names = [n for n in book.notebooks if chapter in (n, n.removesuffix(TORCH))]
-        if not names:
-            raise ChapterError(f"no such chapter: {chapter}")
+        names = book.choose([options.chapter])
         book.stage()
         if options.bless:
             for name in names:

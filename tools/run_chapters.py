@@ -65,6 +65,13 @@ class Book:
         for path in sorted((root / "chapters").glob("*.md")):
             self.notebooks.update(self.split(path))
 
+    def choose(self, chapters):
+        """Return the notebooks of chapters, all without any; a notebook's own name chooses it."""
+        asked = {Path(chapter).stem for chapter in chapters}
+        if unknown := ", ".join(sorted(asked - {*self.notebooks})):
+            raise ChapterError(f"no such chapter: {unknown}; there are {', '.join(self.notebooks)}")
+        return [n for n in self.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
+
     def stage(self):
         """Make _build/sample hold what Jupyter Book needs but the notebooks; or remove it."""
         if not self.sample:
@@ -139,10 +146,8 @@ class Book:
         return {"fingerprint": fingerprint, "corpus": self.text.name, "parts": parts, **torch}
 
     def is_stale(self, notebook, old):
-        recorded, new = (
-            stamp.get("fingerprint") for stamp in (_stamp(old), self.stamp(notebook, old))
-        )
-        return recorded != new or not _is_whole(notebook, old)
+        new = self.stamp(notebook, old)["fingerprint"]
+        return _stamp(old).get("fingerprint") != new or not _is_whole(notebook, old)
 
     def update(self, name, force=False):
         """Bring one notebook up to date, and say so if it changed."""
@@ -332,11 +337,7 @@ def alone(folder):
 
 def bring_up_to_date(book, options):
     """Do what the command line asks of a book; return the exit status."""
-    asked = {Path(chapter).stem for chapter in options.chapter}
-    if unknown := sorted(asked - {*book.notebooks}):
-        print(f"no such chapter: {', '.join(unknown)}; there are {', '.join(book.notebooks)}")
-        return 1
-    chosen = [n for n in book.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
+    chosen = book.choose(options.chapter)
     if options.check:
         return check(book, chosen)
     print(corpus.describe(book.text), flush=True)

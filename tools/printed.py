@@ -22,17 +22,11 @@ ABOUT_TORCH = (
 )
 SHORT = 14  # lines of a cell
 SUBTITLE = "An executable book"
-LICENCE = (
-    r"Text and figures: Creative Commons Attribution 4.0 (CC BY 4.0). Code: MIT licence.\par "
-    r"Every number, completion and plot in this book is the stored output of code that ran. "
-    r"The pages on the screen hold the same text with tools to try it."
-)
 
 
 def configure(app, config):
     """Set what _config.yml cannot say, since it depends on the run and the paper."""
-    said = describe(app.srcdir)
-    title = rf"\printtitle{{{SUBTITLE}}}{{{said}}}{{{said}.\par {LICENCE}}}"
+    title = rf"\printtitle{{{SUBTITLE}}}{{{describe(app.srcdir)}}}"
     paper = os.environ.get("PAPER") or "a4"
     if paper not in ("a4", "letter"):
         raise ConfigError(f"PAPER must be a4 or letter, not {paper!r}")

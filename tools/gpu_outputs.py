@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 
 from debian import ask
-from outputs import digest
+from outputs import code_cells, digest, tags
 from voices import TORCH
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,9 +29,8 @@ def cells():
     """Yield chapter, number and source of each cell tagged gpu, which needs no other cell."""
     for path in sorted((ROOT / "book").glob(f"*{TORCH}.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        codes = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        for number, cell in enumerate(codes, 1):
-            if "gpu" in cell["metadata"].get("tags", []):
+        for number, cell in enumerate(code_cells(notebook), 1):
+            if "gpu" in tags(cell):
                 yield path.stem.removesuffix(TORCH), number, "".join(cell["source"])
 
 

@@ -14,11 +14,11 @@ class ChapterError(Exception):
 
 
 def code_cells(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def tags(cell):
-    return set(cell.metadata.get("tags", []))
+    return set(cell["metadata"].get("tags", []))
 
 
 def digest(source):
@@ -105,22 +105,21 @@ def _merge_streams(outputs):
 
 
 def sanitiser(root):
-    """Return a function that replaces what is measured on a clock, by tests/sanitize.cfg."""
+    """Return a function that replaces, by tests/sanitize.cfg, what nested outputs measure."""
     rules = (root / "tests" / "sanitize.cfg").read_text()
     rules = re.findall(r"^regex: (.*)\n^replace: (.*)$", rules, flags=re.MULTILINE)
-    return lambda part: _sanitised(part, rules)
 
+    def plain(part):
+        if isinstance(part, list):
+            return [plain(p) for p in part]
+        if isinstance(part, dict):
+            return {k: plain(v) for k, v in part.items() if k != "execution_count"}
+        if isinstance(part, str):
+            for regex, replacement in rules:
+                part = re.sub(regex, replacement, part)
+        return part
 
-def _sanitised(part, rules):
-    """Return nested outputs with what is measured on a clock replaced, and counts left out."""
-    if isinstance(part, list):
-        return [_sanitised(p, rules) for p in part]
-    if isinstance(part, dict):
-        return {k: _sanitised(v, rules) for k, v in part.items() if k != "execution_count"}
-    if isinstance(part, str):
-        for regex, replacement in rules:
-            part = re.sub(regex, replacement, part)
-    return part
+    return plain
 
 
 def _private_path(outputs, root):

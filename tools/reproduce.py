@@ -59,17 +59,12 @@ class Aside(Book):
 
     def others(self, new, old, device):
         """List what is not as it was when the stored outputs were made, as far as is known."""
-        before, now = old.metadata.get("d2l_gru", {}), self.stamp(new, old)
+        before, runs = old.metadata.get("d2l_gru", {}), circumstances(self.root, new)
         ran = before.get("run", {})
-        runs = circumstances(self.root, new) | {"device": device}
-        known = [(before.get("parts", {}), now["parts"]), (ran, {**runs, "date": ran.get("date")})]
-        known += [(ran.get("versions", {}), runs["versions"])]
-        return [
-            name
-            for there, here in known
-            for name in there.keys() & here.keys() - {"versions"}
-            if there[name] != here[name]
-        ]
+        there = {**before.get("parts", {}), **ran, **ran.get("versions", {})}
+        here = {**self.stamp(new, old)["parts"], **runs, "device": device, **runs["versions"]}
+        compared = [name for name in here if name in there and name not in ("date", "versions")]
+        return [name for name in compared if there[name] != here[name]]
 
 
 class Asking(Book):

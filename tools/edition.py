@@ -43,9 +43,9 @@ def prepare(app, config):
     options["extra_footer"] = f"{describe(app.srcdir)}. {options.get('extra_footer', '')}"
     if not address(Path(app.srcdir).parent / "_config.yml"):  # Jupyter Book would name its own
         options.pop("launch_buttons", None)
-    there = [PDF] if PDF.exists() else []
-    there += sorted(Path(app.srcdir).glob(f"*{TORCH}.ipynb"))
-    config.forms = [path.name for path in (*there, *sorted(decks(app).glob("*.html")))]
+    forms = [*PDF.parent.glob(PDF.name), *Path(app.outdir, "slides").glob("*.html")]
+    forms += Path(app.srcdir).glob(f"*{TORCH}.ipynb")
+    config.forms = sorted(path.name for path in forms)
     config.styles = digest((Path(app.srcdir) / "assets").glob("*"))
     config.extended_by = digest((ROOT / "tools").glob("*.py"))
 
@@ -55,16 +55,12 @@ def digest(paths):
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()
 
 
-def decks(app):
-    return Path(app.outdir) / "slides"
-
-
-def copy_forms(app):
+def copy_forms(app, env):
     """Lay the PDF, and each page's Markdown and notebook in PyTorch, beside the pages."""
     if app.builder.name != "html":
         return
     forms = {PDF.name: PDF}
-    for name in app.env.found_docs:
+    for name in env.found_docs:
         forms[f"_sources/{name}.md"] = ROOT / "chapters" / f"{name}.md"
         forms[f"_sources/{name}{TORCH}.ipynb"] = Path(app.srcdir) / f"{name}{TORCH}.ipynb"
     (Path(app.outdir) / "_sources").mkdir(exist_ok=True)
@@ -103,6 +99,6 @@ def setup(app):
     app.add_config_value("styles", "", "html")
     app.add_config_value("extended_by", "", "env")
     app.connect("config-inited", prepare)
-    app.connect("env-updated", lambda app, env: copy_forms(app))
+    app.connect("env-updated", copy_forms)
     app.connect("html-page-context", add_buttons, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -154,6 +154,18 @@ def test_another_python_is_taken_where_it_is_asked_for(project):
     assert commands[0] == "venv"
 
 
+def test_an_environment_behind_a_link_is_left_alone(project):
+    folder, commands = project
+    setup.main()
+    (folder / ".venv").rename(folder / "another")
+    (folder / ".venv").symlink_to(folder / "another")
+    commands.clear()
+    (folder / "requirements" / "cpu.txt").write_text("# newer\n")
+    with pytest.raises(SystemExit, match=".venv is a link to .*another: remove it"):
+        setup.main()
+    assert not commands and (folder / "another" / setup.STAMP).exists()
+
+
 def test_a_half_made_environment_is_made_anew(project, monkeypatch):
     _, commands = project
 

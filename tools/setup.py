@@ -164,6 +164,8 @@ def set_up(arguments):
             sys.exit(1)
         return
 
+    if venv.is_symlink():  # what it leads to is another's, and would be emptied
+        sys.exit(f".venv is a link to {os.readlink(venv)}: remove it, so that one is made here.")
     start = time.time()
     made_with, reason = choose_lock()
     anew = kind != made_with  # the two builds of MXNet share their files

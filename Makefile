@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test run html pdf slides serve preview reproduce bless doctor gpu-build torch gpu-outputs \
-	unit fuzz coverage lint lock links sbom setup clean
+	unit fuzz mutants coverage lint lock links sbom setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -125,6 +125,10 @@ unit: setup ## run the quick unit tests: no pages, kernels or long trainings
 
 fuzz: setup ## give a hundred thousand damaged files to all that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/test_fuzz.py -s $(ARGS)
+
+mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist -s \
+		-m "not (slow or pages or processes)" $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage

@@ -167,6 +167,14 @@ def test_as_many_figures_tables_and_exercises_as_on_the_pages(tmp_path, text):
         assert there > 0 and len(re.findall(caption, whole, re.M)) == there, selector
 
 
+def test_a_note_says_where_the_numbers_of_a_chapter_come_from(text):
+    whole = "\n".join(text)
+    notes = re.findall(r"Numbers that cells placed in the text:\s([^;]+?),\s\d{4}-", whole)
+    placing = [p for p in (ROOT / "chapters").glob("*.md") if "{glue:text}" in p.read_text()]
+    assert len(notes) == len(placing) > 3
+    assert all(re.search(r"\d from code cell \d+ of\s[\w-]+\.ipynb, on", note) for note in notes)
+
+
 def test_links_lead_somewhere_and_back(pdf):
     names = set(pdf.named_destinations)
     inner = outer = 0

@@ -1,7 +1,8 @@
 """A Sphinx extension: where a page's numbers come from, on each of them and in a card at its end.
 
 A number that a cell placed in the text says by a hint which one, and on what it ran.  For those who
-cannot point at it the card lists them all, below what the page's outputs depend on.
+cannot point at it the card lists them all, below what the page's outputs depend on.  On paper a
+note at the chapter's end does.
 """
 
 import functools
@@ -13,10 +14,11 @@ import nbformat
 from docutils import nodes
 from myst_nb.ext.glue.roles import PasteTextRole
 from outputs import code_cells
+from sphinx import addnodes
 from voices import TORCH
 
 VOICES = {"MXNet": "", "PyTorch": TORCH}
-ROWS = ("run", "versions", "seeds", "code", "package", "corpus", "records", "lock")
+ROWS = ("run", "seconds", "versions", "seeds", "code", "package", "corpus", "records", "lock")
 CARD = """<details class="card-of-run"><summary>How this page came about</summary>
 <p><code>make reproduce CHAPTER={name}</code> runs it again and says what differs.
 Hashes are given by their first digits.</p>
@@ -72,6 +74,9 @@ def facts(notebook):
     if run:
         on = f" on {run['device']}" if run["device"] else ""
         known["run"] = f"{run['date']}{on}, in {run['seconds']:.0f} seconds"
+        if cells := run.get("cells"):
+            took = (f"{seconds:.0f} in code cell {number}" for number, seconds in cells.items())
+            known["seconds"] = ", ".join(took)
         known["versions"] = ", ".join(map(" ".join, run["versions"].items()))
     sources = "\n".join(cell.source for cell in code_cells(notebook))
     if seeds := re.findall(r"\bset_seed\((\d+)\)", sources):
@@ -79,8 +84,28 @@ def facts(notebook):
     return known
 
 
+def numbers_of(tree):
+    """Return what cells placed in the text, by where it comes from."""
+    numbers = {}
+    for node in tree.findall(placed):
+        numbers.setdefault(node["source"], {})[node.astext()] = True
+    return {where: ", ".join(said) for where, said in numbers.items()}
+
+
+def add_notes(doctree):
+    """Say at the end of each chapter of the printed book where its numbers come from."""
+    for chapter in doctree.findall(addnodes.start_of_file):
+        if numbers := numbers_of(chapter):
+            words = "; ".join(f"{said} {where}" for where, said in numbers.items())
+            note = nodes.paragraph("", f"Numbers that cells placed in the text: {words}.")
+            note = nodes.container("", note, classes=["sources"])
+            next(chapter.findall(nodes.section)).append(note)
+
+
 def add_card(app, doctree, docname):
     """Put the card at the end of a page with code."""
+    if app.builder.name == "latex":
+        add_notes(doctree)
     if app.builder.name != "html":
         return
     files = {words: Path(app.srcdir) / f"{docname}{end}.ipynb" for words, end in VOICES.items()}
@@ -95,10 +120,8 @@ def add_card(app, doctree, docname):
         for name in ROWS
         if any(name in card for card in cards)
     )
-    numbers = {}
-    for node in doctree.findall(placed):
-        numbers.setdefault(escape(node["source"]), {})[escape(node.astext())] = True
-    numbers = "".join(f"<li>{', '.join(said)} {where}</li>" for where, said in numbers.items())
+    numbers = numbers_of(doctree).items()
+    numbers = "".join(f"<li>{escape(said)} {escape(where)}</li>" for where, said in numbers)
     html = CARD.format(
         name=docname,
         heads="".join(f'<th scope="col">{words}</th>' for words in notebooks),

@@ -37,6 +37,7 @@ from d2l_gru import corpus
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 3600  # seconds that a cell may run
+LONG = 1  # second, above which what a cell took is recorded
 ASK_DEVICE = """\
 import sys
 for name in ("d2l_gru.torch", "d2l_gru"):
@@ -158,8 +159,9 @@ class Book:
         if stale:
             try:
                 if runs:
-                    device = self.run(name, notebook)
+                    device, seconds = self.run(name, notebook)
                     took = {"device": device, "seconds": round(time.time() - start, 1)}
+                    took["cells"] = seconds
                 else:
                     print(f"{name}: not run, since PyTorch is missing; `make torch` installs it")
                     stamp = last
@@ -200,16 +202,26 @@ class Book:
         """Run the notebook's cells in book/; those for a GPU only where there is one.
 
         Returns:
-            The device that `try_gpu()` gives there; None if the notebook has not the package.
+            The device that `try_gpu()` gives there, None if the notebook has not the package; and
+            the seconds that the longer cells took, by their numbers.
         """
         cells = code_cells(notebook)
         if not any(cell.source.strip() for cell in cells):
-            return None
+            return None, {}
         from nbclient import NotebookClient
         from nbclient.exceptions import CellControlSignal, CellTimeoutError
         from tqdm import tqdm
 
-        started = []
+        started, seconds = [], {}
+
+        def begin(cell, cell_index):
+            started.append(cell)
+            seconds[cell_index] = -time.time()
+
+        def end(cell, cell_index, execute_reply):
+            seconds[cell_index] += time.time()
+            bar.update()
+
         with (
             tqdm(total=len(cells), desc=name, unit="cell", disable=None, leave=False) as bar,
             tempfile.TemporaryDirectory() as ipython,
@@ -227,8 +239,8 @@ class Book:
                 shutdown_kernel="immediate",  # else it prints that it is interrupted
                 skip_cells_with_tag="gpu" if _lacks_gpu(cells) else "",
                 resources={"metadata": {"path": str(self.home)}},
-                on_cell_execute=lambda cell, cell_index: started.append(cell),
-                on_cell_complete=lambda cell, cell_index: bar.update(),
+                on_cell_execute=begin,
+                on_cell_executed=end,
             )
             notebook.cells.append(last := nbformat.v4.new_code_cell(ASK_DEVICE))
             try:
@@ -244,7 +256,10 @@ class Book:
                 # On Ctrl-C nbclient only ends the kernel, of which the errors above then tell.
                 if hasattr(client, "_async_cleanup_kernel_future"):
                     raise KeyboardInterrupt
-            return "".join(output.get("text", "") for output in last.outputs) or None
+            device = "".join(output.get("text", "") for output in last.outputs) or None
+            places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+            took = {str(n): round(seconds.get(i, 0), 1) for n, i in enumerate(places, 1)}
+            return device, {number: s for number, s in took.items() if s >= LONG}
 
 
 def _recorded(path):

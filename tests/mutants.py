@@ -1,0 +1,176 @@
+"""Does a quick test notice each small change of the package?  A pytest plugin, for `make mutants`.
+
+mutmut makes the mutants: a function carries all its variants, and MUTANT_UNDER_TEST says which one
+acts.  It would start pytest for each; here a process that has collected the tests is forked for
+each, and the test that found the last mutant of a function is tried first on the next, since a
+start takes ten times as long as most tests.
+"""
+
+import ast
+import collections
+import contextlib
+import difflib
+import fnmatch
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from mutmut.mutation import trampoline
+from mutmut.mutation.file_mutation import mutate_file_contents
+
+ROOT = Path(__file__).parent.parent
+MUTATED = ROOT / "_build" / "mutants"
+HARMLESS = yaml.safe_load((ROOT / "tests" / "harmless.yml").read_text()) or {}
+LONGEST = 0.5  # seconds; a slower test counts only for functions that no quicker one calls
+SCORE = 0.95
+
+variants = {}  # module.function: {mutant: its code, the original first}
+
+
+def mutate():
+    """Write the package with its mutants, and have Python import that one."""
+    aside = shutil.ignore_patterns("*.py", "*.pyc", "*.egg-info")
+    shutil.copytree(ROOT / "src", MUTATED, ignore=aside, dirs_exist_ok=True)
+    for path in (ROOT / "src").rglob("*.py"):
+        copy = MUTATED / path.relative_to(ROOT / "src")
+        if not copy.exists() or copy.stat().st_mtime < path.stat().st_mtime:
+            copy.write_text(mutate_file_contents(str(path), path.read_text()).code)
+        code = copy.read_text()
+        module = ".".join(copy.relative_to(MUTATED).with_suffix("").parts).removesuffix(".__init__")
+        lines = code.splitlines()
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.FunctionDef) and "__mutmut_" in node.name:
+                function, _, number = node.name.partition("__mutmut_")
+                body = lines[node.lineno : node.end_lineno]
+                variants.setdefault(f"{module}.{function}", {})[number] = body
+    sys.path.insert(0, str(MUTATED))
+    os.environ["PYTHONPATH"] = str(MUTATED)
+
+
+mutate()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--mutants", default="*", help="those of these functions: 'd2l_gru.data.*'")
+
+
+@contextlib.contextmanager
+def child(limit=0):
+    """Fork; the child gets a function that sends words and ends it, the parent what it sent."""
+    receive, send = os.pipe()
+    if pid := os.fork():
+        os.close(send)
+        with open(receive) as said:
+            yield None, said.read()
+        os.waitpid(pid, 0)
+        return
+    signal.alarm(limit)  # ends one that hangs
+    try:
+        yield lambda words: os.write(send, words.encode()), None
+    finally:
+        os._exit(0)
+
+
+def fails(item):
+    before = item.session.testsfailed
+    item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+    return item.session.testsfailed > before
+
+
+def measure(items):
+    """Return {function: {test's number: seconds}}, of the tests that pass, from one run of all."""
+    with child() as (tell, said):
+        if tell:
+            trampoline._mutant_under_test = "stats"
+            for number, item in enumerate(items):
+                called = set()
+                trampoline.record_trampoline_hit = lambda name, caller, add=called.add: add(name)
+                start = time.perf_counter()
+                failed = fails(item)
+                seconds = time.perf_counter() - start
+                tell(f"{number} {seconds} {failed:d} {' '.join(called)}\n")
+    calls = collections.defaultdict(dict)
+    for line in said.splitlines():
+        number, seconds, failed, *called = line.split()
+        if failed == "1":
+            print(f"fails without a mutant, so it is left out: {items[int(number)].nodeid}")
+        for function in called if failed == "0" else ():
+            calls[function][int(number)] = float(seconds)
+    return calls
+
+
+def find(function, tests, items):
+    """Return {mutant: the test that fails}; the test is None if none does."""
+    quick = {n: seconds for n, seconds in tests.items() if seconds < LONGEST} or tests
+    order = sorted(quick, key=quick.get)
+    found = {}
+    for number in variants[function]:
+        if number == "orig":
+            continue
+        with child(int(20 + 10 * sum(quick.values()))) as (tell, said):
+            if tell:
+                os.environ["MUTANT_UNDER_TEST"] = f"{function}__mutmut_{number}"
+                tell(next((f"{n}" for n in order if fails(items[n])), "none"))
+        found[number] = None if said == "none" else items[int(said)].nodeid if said else "(crash)"
+        if said.isdigit():
+            order.remove(int(said))
+            order.insert(0, int(said))
+    return found
+
+
+def change(function, number):
+    """Return what a mutant changes, as one line."""
+    old, new = variants[function]["orig"], variants[function][number]
+    lines = [line for line in difflib.ndiff(old, new) if line[0] in "-+"]
+    parts = [" ".join(line[2:].strip() for line in lines if line[0] == sign) for sign in "-+"]
+    return " -> ".join(parts)
+
+
+def readable(function):
+    """Return "data.Vocab.to_tokens" for mutmut's "d2l_gru.data.xǁVocabǁto_tokens"."""
+    module, _, name = function.removeprefix("d2l_gru.").rpartition(".")
+    return f"{module}.{name.removeprefix('x').removeprefix('_').replace('ǁ', '.').lstrip('.')}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    """Try all mutants in the place of running the tests."""
+    if session.config.option.collectonly:
+        return None
+    items = session.items
+    calls = measure(items)
+    functions = fnmatch.filter(variants, session.config.option.mutants)
+    global work
+    work = lambda function: (function, find(function, calls[function], items))  # noqa: E731
+    killed = collections.Counter()
+    report = []
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+        for function, found in pool.imap_unordered(call, sorted(functions)):
+            killed["all"] += len(found)
+            for number, test in found.items():
+                if test:
+                    killed["found"] += 1
+                    continue
+                said = f"{readable(function)}: {change(function, number)}"
+                why = "no quick test calls it" if not calls[function] else "no test fails"
+                harmless = HARMLESS.get(said)
+                killed["harmless"] += bool(harmless)
+                report.append(f"{said}\n    {harmless or why}  [{function}__mutmut_{number}]\n")
+    (MUTATED / "survivors.txt").write_text("\n".join(sorted(report)))
+    share = killed["found"] / max(1, killed["all"])
+    print(
+        f"\n{killed['found']} of {killed['all']} mutants are found ({share:.1%}); "
+        f"{killed['harmless']} of the others are listed as harmless. See {MUTATED}/survivors.txt"
+    )
+    session.testsfailed = int(share < SCORE)
+    return True
+
+
+def call(function):
+    return work(function)

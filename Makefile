@@ -34,6 +34,10 @@ RENDER = $(BIN)/python -c 'import runpy, signal, sys; signal.signal(signal.SIGIN
 	del sys.argv[0]; runpy.run_path(sys.argv[0], run_name="__main__")'
 SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
 
+# Tests of one file, and cells of one notebook, stay together.
+SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile
+QUICK = not (slow or pages or processes)
+
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: STRICT=1 (warnings are errors), PYTHON=python3.12, ARGS="..."'
@@ -48,7 +52,7 @@ book: setup ## make the book: set up, run what is stale, render pages, slides an
 test: setup ## run the unit tests, and every chapter against its stored outputs
 	@$(BIN)/python -m d2l_gru.corpus
 	@$(BIN)/python tools/debian.py tex browser || echo 'Tests that need it are skipped.'
-	$(BIN)/pytest --nbval $(ARGS)
+	$(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(ARGS)
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
@@ -121,14 +125,14 @@ gpu-outputs: setup ## run what the chapters have for PyTorch on a GPU, and recor
 	@$(BIN)/python tools/gpu_outputs.py $(ARGS)
 
 unit: setup ## run the quick unit tests: no pages, kernels or long trainings
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests -n auto -m "not (slow or pages or processes)" $(ARGS)
+	$(BIN)/pytest tests $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
 
 fuzz: setup ## give a hundred thousand damaged files to all that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/test_fuzz.py -s $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist -s \
-		-m "not (slow or pages or processes)" $(ARGS)
+		-m "$(QUICK)" $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage

@@ -9,7 +9,10 @@ pytest_plugins = ["nbval_rules", "pytester"]
 
 
 def pytest_configure():
-    """Choose the corpus once, for the tests and for the kernels that inherit the environment."""
+    """Share the cores, and choose the corpus once; kernels inherit both by the environment."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:  # else the threads of each wait for those of the others
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     if importlib.util.find_spec("d2l_gru") is None:
         raise pytest.UsageError("the package d2l_gru is not installed here: run `make test`")
     from d2l_gru import corpus

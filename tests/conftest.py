@@ -28,6 +28,20 @@ def torch():
 
 
 @pytest.fixture
+def text(tmp_path, monkeypatch):
+    """Return a function that makes a text of one's own the corpus."""
+    from d2l_gru import corpus
+
+    def write(content):
+        path = tmp_path / "text.txt"
+        path.write_bytes(content.encode())
+        found = corpus.Corpus("timemachine", path, "", "a test")
+        monkeypatch.setattr(corpus, "find", lambda download=True: found)
+
+    return write
+
+
+@pytest.fixture
 def real_corpus():
     """Skip, with the reason, where the sample stands in for The Time Machine."""
     from d2l_gru import corpus

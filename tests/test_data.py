@@ -1,24 +1,12 @@
 """Cleaning, tokens and vocabulary."""
 
 import collections
+import inspect
 
 import pytest
 
 import d2l_gru as d2l
 from d2l_gru import corpus
-
-
-@pytest.fixture
-def text(tmp_path, monkeypatch):
-    """Return a function that makes a text of one's own the corpus."""
-
-    def write(content):
-        path = tmp_path / "text.txt"
-        path.write_bytes(content.encode())
-        found = corpus.Corpus("timemachine", path, "", "a test")
-        monkeypatch.setattr(corpus, "find", lambda download=True: found)
-
-    return write
 
 
 def test_lines_are_lowered_stripped_and_reduced_to_letters(text):
@@ -139,8 +127,9 @@ def test_n_gram_perplexities_worked_out_by_hand():
 def test_the_sample_is_used_with_a_warning_unless_it_was_asked_for(monkeypatch):
     found = corpus.Corpus("sample", corpus.SAMPLE, "", "there is no network")
     monkeypatch.setattr(corpus, "find", lambda download=True: found)
-    with pytest.warns(UserWarning, match="sample story: there is no network"):
+    with pytest.warns(UserWarning, match="^using the sample story: there is no network$") as caught:
         stood_in = d2l.read_time_machine()
+    assert caught[0].filename != inspect.getfile(d2l.read_time_machine)  # but the caller's
     monkeypatch.undo()
     monkeypatch.setenv("D2L_GRU_DATA", "sample")
     assert d2l.read_time_machine() == stood_in  # and no warning, which would be an error here

@@ -132,7 +132,15 @@ def test_load_data_gives_an_epoch_of_eight_minibatches_of_the_first_10000_charac
     assert sum(X.size for X, _ in train_iter) == 8_960
 
 
-def test_load_data_takes_the_other_arguments():
-    train_iter, _ = d2l.load_data_time_machine(2, 5, use_random_iter=True, max_tokens=101)
-    assert train_iter.use_random_iter is True and len(train_iter.corpus) == 101
+def test_load_data_cuts_10000_characters_in_order_unless_told_otherwise(text):
+    text("the time machine\n" * 700)  # 11,200 characters
+    ids, whole = d2l.load_corpus_time_machine()
+    train_iter, vocab = d2l.load_data_time_machine(32, 35)
+    assert train_iter.corpus.tolist() == ids[:10_000] and train_iter.use_random_iter is False
+    assert [X.shape for X, _ in train_iter] == [(32, 35)] * 8
+    assert vocab.token_freqs == whole.token_freqs
+    train_iter, vocab = d2l.load_data_time_machine(2, 5, use_random_iter=True, max_tokens=55)
+    assert train_iter.corpus.tolist() == ids[:55] and train_iter.use_random_iter is True
+    assert [X.shape for X, _ in train_iter] == [(2, 5)] * 5
+    assert vocab.token_freqs == whole.token_freqs
     assert d2l.load_data_time_machine(2, 5, True, 50)[0].use_random_iter is True

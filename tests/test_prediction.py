@@ -69,6 +69,21 @@ def test_no_characters_may_be_asked_for(params):
     assert d2l.predict("abba", 0, model_of(params), VOCAB, cpu()) == "abba"
 
 
+def test_a_model_reads_the_prefix_and_then_each_character_as_int32_ids(params):
+    model, read = model_of(params), []
+
+    class Watched:
+        prepare, begin_state = model.prepare, model.begin_state
+
+        def __call__(self, X, state):
+            read.append((X.dtype, X.asnumpy().tolist()))
+            return model(X, state)
+
+    text = d2l.predict("bad", 3, Watched(), VOCAB, cpu())
+    ids = VOCAB[list(text)]
+    assert read == [(numpy.int32, [part]) for part in (ids[:3], ids[3:4], ids[4:5])]
+
+
 def test_a_temperature_near_0_is_greedy(params):
     for temperature in (0, 1e-4, 1e-300):
         text = d2l.predict("a", 30, model_of(params), VOCAB, cpu(), temperature=temperature)

@@ -1,14 +1,18 @@
 """The progress bar: on a terminal, gone at the end, and nowhere else."""
 
 import fcntl
+import io
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
 import termios
 
 import pytest
+
+from d2l_gru.history import record_epochs
 
 LOOP = """if True:
     from d2l_gru._progress import progress
@@ -59,6 +63,19 @@ def screen_after(written):
             shown = piece + shown[len(piece) :]
         lines.append(shown.strip())
     return "\n".join(lines).strip()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_training_run_counts_its_epochs(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    record_epochs(lambda: (2.0, 100.0, 1.0), 3, None)
+    first, *_ = terminal.getvalue().lstrip("\r").split("\r")
+    assert re.fullmatch(r"  0%\|.*\| 0/3 \[00:00<\?, \?epoch/s\]", first)
 
 
 def test_what_a_screen_shows():

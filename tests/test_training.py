@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 
 import numpy
 import pytest
@@ -156,14 +157,21 @@ def test_one_step_moves_the_parameters_as_the_reference_says(clip):
         numpy.testing.assert_allclose(param.asnumpy(), expected, atol=1e-5, err_msg=name)
 
 
-def test_gradients_are_clipped_at_1_unless_told_otherwise():
+@pytest.mark.parametrize(
+    "train",
+    [
+        lambda model, batches: d2l.train_epoch(model, batches, 0.1, cpu()),
+        lambda model, batches: d2l.train(model, batches, 0.1, 1, cpu()),
+    ],
+)
+def test_gradients_are_clipped_at_1_unless_told_otherwise(train):
     p = ref.random_params(V, H, scale=3)
     model, (batch,) = scratch_model(p), minibatches(1)
     inputs, Y = numpy_of(*batch)
     grads = ref.gradients(inputs, numpy.zeros((B, H)), p, "before", Y)
     assert ref.joint_norm(grads.values()) > 1.2
     before = [param.asnumpy() for param in model.params]
-    d2l.train_epoch(model, [batch], 0.1, cpu())
+    train(model, [batch])
     moved = [old - new.asnumpy() for old, new in zip(before, model.params, strict=True)]
     assert ref.joint_norm(moved) == pytest.approx(0.1, rel=1e-4)
 
@@ -178,14 +186,29 @@ def concise_model():
 def test_the_perplexity_of_an_epoch_is_that_of_its_mean_loss(make):
     spy = Spy(make())
     batches = Independent(minibatches(3) + minibatches(2, batch_size=1, seed=2))
-    ppl, speed, _ = d2l.train_epoch(spy, batches, 0.5, cpu())
+    ppl, _, _ = d2l.train_epoch(spy, batches, 0.5, cpu())
     sizes = [Y.size for _, Y in batches]
     losses = [
         ref.mean_loss(Y_hat, Y.asnumpy()) for Y_hat, (_, Y) in zip(spy.logits, batches, strict=True)
     ]
     assert numpy.ptp(losses) > 0.001  # else a mean of the wrong kind would pass
     assert ppl == pytest.approx(math.exp(numpy.average(losses, weights=sizes)), rel=1e-5)
-    assert speed > 0
+
+
+class Slow(list):
+    """Minibatches that take a tenth of a second."""
+
+    def __iter__(self):
+        time.sleep(0.1)
+        return super().__iter__()
+
+
+def test_the_speed_of_an_epoch_is_its_tokens_over_its_seconds():
+    batches = Slow(minibatches(2))
+    start = time.perf_counter()
+    _, speed, _ = d2l.train_epoch(concise_model(), batches, 0.5, cpu())
+    seconds = time.perf_counter() - start
+    assert 2 * B * T / seconds <= speed <= 2 * B * T / 0.1
 
 
 @pytest.mark.parametrize("make", [lambda p: scratch_model(p), lambda p: concise_model()])

@@ -1,5 +1,6 @@
 """Checkpoints: what is read is what was written, and nothing else is ever read."""
 
+import hashlib
 import json
 import os
 import signal
@@ -56,8 +57,7 @@ def test_going_back_discards_what_came_after(tmp_path):
 
 
 def test_every_altered_byte_and_every_cut_is_refused_by_name(tmp_path):
-    good = checkpoint.save(tmp_path, ARRAYS, META, 1)
-    bad = checkpoint.save(tmp_path, ARRAYS, META | {"epoch": 4}, 2)
+    bad = checkpoint.save(tmp_path, ARRAYS, META, 2)
     data = bad.read_bytes()
     damaged = [data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in range(len(data))]
     damaged += [data[:at] for at in range(len(data))] + [data + b"\0"]
@@ -65,13 +65,30 @@ def test_every_altered_byte_and_every_cut_is_refused_by_name(tmp_path):
         bad.write_bytes(other)
         with pytest.raises(ValueError, match=f"{bad.name} was altered or cut"):
             checkpoint.load(bad)
-    with pytest.warns(UserWarning, match=f"not used: .*{bad.name}"):
+
+
+def said_of(path, data):
+    """Return what is said of a checkpoint that was overwritten with `data`."""
+    found = hashlib.sha256(data).hexdigest()[:16]
+    return f"{path} was altered or cut: its SHA-256 begins {found}, not {path.stem[-16:]}"
+
+
+def test_the_newest_good_checkpoint_is_used_and_each_newer_one_named(tmp_path):
+    good, bad, worse = (checkpoint.save(tmp_path, ARRAYS, META, n) for n in (1, 2, 3))
+    bad.write_bytes(b"bad")
+    worse.write_bytes(b"worse")
+    both = [said_of(worse, b"worse"), said_of(bad, b"bad")]
+    with pytest.warns(UserWarning, match="^checkpoint not used: ") as caught:
         path, arrays, meta = checkpoint.latest(tmp_path)
+    assert [str(w.message) for w in caught] == [f"checkpoint not used: {said}" for said in both]
+    assert {w.filename for w in caught} != {checkpoint.__file__}  # but the caller's
     assert path == good and meta == META
     equal(arrays, ARRAYS)
     good.write_bytes(b"")
-    with pytest.raises(ValueError, match=f"no good checkpoint in.*{bad.name}.*{good.name}"):
+    with pytest.raises(ValueError, match="no good checkpoint") as refused:
         checkpoint.latest(tmp_path)
+    everything = "; ".join([*both, said_of(good, b"")])
+    assert str(refused.value) == f"no good checkpoint in {tmp_path}: {everything}"
 
 
 def named(folder, data):
@@ -106,12 +123,30 @@ def test_what_is_no_checkpoint_is_refused_by_name(tmp_path, data):
         checkpoint.load(path)
 
 
+@pytest.mark.parametrize(
+    ("described", "said"),
+    [
+        (
+            {"format": "d2l_gru checkpoint 2", "meta": "{}"},
+            "its format is 'd2l_gru checkpoint 2', not 'd2l_gru checkpoint 1'",
+        ),
+        ({"format": "d2l_gru checkpoint 1", "meta": "[1]"}, "its meta must be a dict, not [1]"),
+    ],
+)
+def test_what_is_wrong_with_a_description_is_said(tmp_path, described, said):
+    path = named(tmp_path, with_header({"__metadata__": described}))
+    with pytest.raises(ValueError, match="is no checkpoint") as caught:
+        checkpoint.load(path)
+    assert str(caught.value) == f"{path} is no checkpoint: {ValueError(said)!r}"
+
+
 def test_another_name_is_refused(tmp_path):
     path = checkpoint.save(tmp_path, ARRAYS, META, 1)
     path = path.rename(tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match=r"model\.safetensors is not named checkpoint-NUMBER-HASH"):
+    with pytest.raises(ValueError, match="is not named") as caught:
         checkpoint.load(path)
-    with pytest.raises(FileNotFoundError, match=f"no checkpoint in {tmp_path}"):
+    assert str(caught.value) == f"{path} is not named checkpoint-NUMBER-HASH.safetensors"
+    with pytest.raises(FileNotFoundError, match=f"^no checkpoint in {tmp_path}$"):
         checkpoint.latest(tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         checkpoint.latest(tmp_path / "nowhere")
@@ -124,9 +159,29 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.os, "fsync", full)
-    with pytest.raises(OSError, match=f"can be written in {tmp_path}.*No space left"):
+    with pytest.raises(
+        OSError, match=f"^no checkpoint can be written in {tmp_path}: .*No space left"
+    ):
         checkpoint.save(tmp_path, ARRAYS, META, 2)
     assert list(tmp_path.iterdir()) == [good]
+
+
+def test_what_a_killed_run_left_is_overwritten_if_it_can_be(tmp_path):
+    (tmp_path / "checkpoint.tmp").write_bytes(b"half" * 1000)
+    good = checkpoint.save(tmp_path, ARRAYS, META, 1)
+    assert list(tmp_path.iterdir()) == [good]
+    (tmp_path / "checkpoint.tmp").mkdir()
+    with pytest.raises(OSError, match=f"^no checkpoint can be written in {tmp_path}: .*directory"):
+        checkpoint.save(tmp_path, ARRAYS, META, 2)
+    assert checkpoint.latest(tmp_path)[0] == good
+
+
+def test_another_program_may_delete_checkpoints_meanwhile(tmp_path, monkeypatch):
+    gone = tmp_path / "checkpoint-000000009-0123456789abcdef.safetensors"
+    paths = checkpoint.paths
+    monkeypatch.setattr(checkpoint, "paths", lambda directory: [gone, *paths(directory)])
+    path = checkpoint.save(tmp_path, ARRAYS, META, 1)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):
@@ -142,7 +197,7 @@ def test_a_bad_number_is_named(tmp_path, number):
 
 
 def test_the_name_that_the_format_keeps_for_itself_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="'__metadata__'"):
+    with pytest.raises(ValueError, match="^no array can be named '__metadata__', where the file"):
         checkpoint.save(tmp_path, {"__metadata__": numpy.ones(2)}, META, 1)
     assert not list(tmp_path.iterdir())
 

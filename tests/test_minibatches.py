@@ -144,3 +144,9 @@ def test_load_data_cuts_10000_characters_in_order_unless_told_otherwise(text):
     assert [X.shape for X, _ in train_iter] == [(2, 5)] * 5
     assert vocab.token_freqs == whole.token_freqs
     assert d2l.load_data_time_machine(2, 5, True, 50)[0].use_random_iter is True
+
+
+@both
+def test_the_largest_id_that_an_int32_holds_is_kept(sample):
+    X, Y = next(iter(sample([2**31 - 1] * 3, 1, 2)))
+    assert X.asnumpy().tolist() == Y.asnumpy().tolist() == [[2**31 - 1] * 2]

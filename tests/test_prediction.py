@@ -1,6 +1,7 @@
 """Completions, greedy and sampled, against the float64 reference."""
 
 import random
+import sys
 from collections import Counter
 
 import numpy
@@ -88,6 +89,12 @@ def test_a_temperature_near_0_is_greedy(params):
     for temperature in (0, 1e-4, 1e-300):
         text = d2l.predict("a", 30, model_of(params), VOCAB, cpu(), temperature=temperature)
         assert text == greedy("a", 30, params)
+
+
+def test_the_highest_temperature_draws_from_all_characters(params):
+    hottest = sys.float_info.max
+    text = d2l.predict("a", 50, model_of(params), VOCAB, cpu(), temperature=hottest)
+    assert set("abcdef") < {*text}  # and parts of <unk>
 
 
 WITH_DOT = d2l.Vocab(list("abcdef"))

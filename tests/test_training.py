@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 import time
 
 import numpy
@@ -104,7 +105,7 @@ def test_a_clipped_gradient_has_norm_theta_and_the_same_direction(theta):
     assert all((param == 1).all() for param in params)  # the parameters stay
 
 
-@pytest.mark.parametrize("theta", [13, 13.5, 1e6])
+@pytest.mark.parametrize("theta", [13, 13.5, 1e6, sys.float_info.max])
 def test_a_gradient_within_theta_is_left_alone_to_the_last_bit(theta):
     params = with_gradients([[3, -4]], [12])
     assert float(d2l.grad_clipping(params, theta)) == 13

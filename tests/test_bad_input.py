@@ -3,6 +3,7 @@
 import inspect
 import random
 import re
+import time
 
 import numpy
 import pytest
@@ -10,6 +11,7 @@ from mxnet import cpu, np
 from mxnet.gluon import rnn
 
 import d2l_gru as d2l
+from d2l_gru._checks import check_token_ids
 
 CPU = cpu()
 IDS = [0, 1, 2, 3, 4] * 20  # 100 tokens
@@ -125,6 +127,9 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: gru(b_q=(6,)), ValueError, ["b_q", "(6,)", "(5,)"]),
         (lambda: gru(W_hq=(3, V)), ValueError, ["W_hq", "(3, 5)", "(4, "]),
         (lambda: gru(W_hq=(H,)), ValueError, ["W_hq", "(4,)"]),
+        (lambda: gru(W_hz=(H, 3)), ValueError, ["H", "(2, 3)", "(2, 4)"]),
+        (lambda: gru(W_hz=(H,)), ValueError, ["W_hz", "(4,)", "(4, 4)"]),
+        (lambda: gru(b_z=(3,)), ValueError, ["b_z", "(3,)", "(4,)"]),
         (
             lambda: d2l.gru(np.zeros((3, 2, V)), (np.zeros((2, H)),), [np.zeros(3)] * 10),
             ValueError,
@@ -291,6 +296,12 @@ def test_every_public_function_has_bad_input_above():
         name for name in d2l.__all__ if inspect.signature(getattr(d2l, name)).parameters
     }
     assert with_arguments - NOTHING_TO_GET_WRONG == set(CASES)
+
+
+def test_the_ids_of_a_large_minibatch_are_checked_at_once():
+    start = time.process_time()
+    check_token_ids("X", np.zeros((100, 1000), dtype="int32"), V)
+    assert time.process_time() - start < 0.5  # and not one by one, which takes longer
 
 
 def test_a_bad_seed_changes_nothing():

@@ -192,7 +192,7 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("number", [-1, 1.5])
 def test_a_bad_number_is_named(tmp_path, number):
-    with pytest.raises((TypeError, ValueError), match=f"number.*{number}"):
+    with pytest.raises((TypeError, ValueError), match=f"^number must be .* not {number}$"):
         checkpoint.save(tmp_path, ARRAYS, META, number)
 
 

@@ -170,6 +170,22 @@ def test_a_loaded_model_completes_as_the_trained_one(text, tmp_path):
         load_model(arrays, meta, cpu())
 
 
+@pytest.mark.parametrize(
+    ("model", "num_layers", "number"), [("scratch", 1, 11), ("concise", 1, 6), ("concise", 2, 10)]
+)
+def test_a_run_has_the_model_of_its_setting(text, tmp_path, model, num_layers, number):
+    elsewhere = cpu(1)
+    run = Run(small(text, model=model, num_layers=num_layers), elsewhere)
+    assert isinstance(run.model, d2l.RNNModelScratch) == (model == "scratch")
+    assert [param.ctx for param in run.model.parameters()] == [elsewhere] * number
+    next(run.updates_of_epoch())
+    (H,) = run.state
+    assert H.shape == ((4, 8) if model == "scratch" else (num_layers, 4, 8))
+    loaded, _ = load_model(*checkpoint.load(run.save(tmp_path / "kept")), elsewhere)
+    assert [param.ctx for param in loaded.parameters()] == [elsewhere] * number
+    assert same(loaded, run.model)
+
+
 def test_two_runs_from_one_checkpoint_share_nothing(text, tmp_path):
     begun = Run(small(text), cpu())
     next(begun.updates_of_epoch())

@@ -101,6 +101,7 @@ def test_what_a_run_can_save_is_taken(changed):
         {"vocab": [["a", -1]]},
         {"vocab": [["a", 1.5]]},
         {"vocab": [["a", 1], ["a", 1], ["b", 1]]},
+        {"vocab": [["a", 0], ["a", 0]]},
         {"vocab": [["a", 1], ["<unk>", 1]]},
         {"vocab": [["a", 1], [5, 1]]},
         {"epoch": 0},

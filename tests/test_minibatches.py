@@ -124,6 +124,13 @@ def test_a_loader_draws_each_epoch_anew(use_random_iter):
     assert drawn == expected
 
 
+def test_a_loader_goes_in_order_unless_told_otherwise():
+    loader = d2l.SeqDataLoader(range(100), 2, 5)
+    Xs = numpy.stack([X.asnumpy() for X, _ in loader])
+    assert loader.use_random_iter is False
+    numpy.testing.assert_array_equal(Xs[1:], Xs[:-1] + 5)
+
+
 def test_load_data_gives_an_epoch_of_eight_minibatches_of_the_first_10000_characters():
     train_iter, vocab = d2l.load_data_time_machine(32, 35)
     ids, _ = d2l.load_corpus_time_machine()

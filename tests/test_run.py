@@ -181,7 +181,10 @@ def test_a_run_has_the_model_of_its_setting(text, tmp_path, model, num_layers, n
     next(run.updates_of_epoch())
     (H,) = run.state
     assert H.shape == ((4, 8) if model == "scratch" else (num_layers, 4, 8))
-    loaded, _ = load_model(*checkpoint.load(run.save(tmp_path / "kept")), elsewhere)
+    kept = checkpoint.load(run.save(tmp_path / "kept"))
+    resumed = Run(run.setting, elsewhere, kept)
+    assert {array.ctx for array in (*resumed.state, resumed.total, resumed.largest)} == {elsewhere}
+    loaded, _ = load_model(*kept, elsewhere)
     assert [param.ctx for param in loaded.parameters()] == [elsewhere] * number
     assert same(loaded, run.model)
 

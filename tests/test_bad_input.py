@@ -329,5 +329,7 @@ def test_a_diverged_model_says_so():
     model = scratch()
     model.params[-1][:] = float("nan")
     for temperature in (0, 1):
-        with pytest.raises(ValueError, match="not finite"):
+        with pytest.raises(
+            ValueError, match="^the model's logits are not finite: its training diverged$"
+        ):
             d2l.predict("ab", 1, model, VOCAB, CPU, temperature)

@@ -1,6 +1,6 @@
 """NVIDIA's driver and libraries, with a stand-in driver that a C compiler makes."""
 
-import json
+import ctypes
 import re
 import sys
 
@@ -14,34 +14,56 @@ needs_compiler = pytest.mark.skipif(not stand_in_driver.COMPILER, reason="needs 
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    return stand_in_driver.build(tmp_path_factory.mktemp("driver"))
+def library(tmp_path_factory):
+    folder = stand_in_driver.build(tmp_path_factory.mktemp("driver"), name="stand-in.so")
+    return ctypes.CDLL(str(folder / "stand-in.so"))
 
 
-ASK = """if True:
-    import json
-    from d2l_gru import cuda
-    found = cuda.find_driver()
-    print(json.dumps([found.cuda, found.usable, [[*gpu, gpu.usable] for gpu in found.gpus]]))
-"""
+@pytest.fixture
+def ask(library, monkeypatch):
+    """Return a function that asks a driver of that version, with such GPUs."""
+
+    def find(version, gpus, name="Stand-in"):
+        monkeypatch.setenv("STAND_IN_CUDA", str(version))
+        monkeypatch.setenv("STAND_IN_GPUS", gpus)
+        monkeypatch.setenv("STAND_IN_NAME", name)
+        return cuda.find_driver()
+
+    monkeypatch.setattr(cuda.ctypes, "CDLL", {"libcuda.so.1": library}.__getitem__)
+    return find
 
 
 @needs_compiler
 @pytest.mark.parametrize(
     ("version", "gpus", "expected"),
     [
-        (11080, "80", [[11, 8], True, [[0, "Stand-in 0", [8, 0], True]]]),
-        (12040, "90,86", [[12, 4], True, [[0, "Stand-in 0", [9, 0], False],
-                                           [1, "Stand-in 1", [8, 6], True]]]),
-        (10020, "37", [[10, 2], False, [[0, "Stand-in 0", [3, 7], False]]]),
-        (11000, "50", [[11, 0], True, [[0, "Stand-in 0", [5, 0], True]]]),
-        (13000, "", [[13, 0], True, []]),
+        (11080, "80", ((11, 8), True, [(0, "Stand-in 0", (8, 0), True)])),
+        (12040, "90,86", ((12, 4), True, [(0, "Stand-in 0", (9, 0), False),
+                                          (1, "Stand-in 1", (8, 6), True)])),
+        (10020, "37", ((10, 2), False, [(0, "Stand-in 0", (3, 7), False)])),
+        (11000, "50", ((11, 0), True, [(0, "Stand-in 0", (5, 0), True)])),
+        (13000, "", ((13, 0), True, [])),
+        (13000, "-1", ((13, 0), True, [])),
     ],
 )  # fmt: skip
-def test_the_driver_is_asked(driver, version, gpus, expected):
-    done = stand_in_driver.python(ASK, driver, gpus, version)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == expected
+def test_the_driver_is_asked(ask, version, gpus, expected):
+    found = ask(version, gpus)
+    gpus = [(*gpu, gpu.usable) for gpu in found.gpus]
+    assert (found.cuda, found.usable, gpus) == expected
+
+
+@needs_compiler
+def test_a_name_in_another_encoding_is_no_error(ask):
+    (gpu,) = ask(12040, "80", "GeForce\udcae").gpus  # the sign ® in Latin-1
+    assert gpu.name == "GeForce\ufffd 0"
+
+
+@needs_compiler
+@pytest.mark.processes
+def test_the_driver_is_the_library_that_the_system_finds(tmp_path):
+    code = "from d2l_gru import cuda; print(*cuda.find_driver().gpus)"
+    done = stand_in_driver.python(code, stand_in_driver.build(tmp_path), "86")
+    assert done.stdout == "gpu(0), Stand-in 0, compute capability 8.6\n", done.stderr
 
 
 def test_no_driver_is_none(monkeypatch):
@@ -94,6 +116,13 @@ def test_missing_wheels_are_named_once_and_left_out(wheels):
     cuda.preload()
     assert len(loaded) == len(cuda.LIBRARIES) - 3
     assert cuda.missing_wheels() == ["nvidia-cublas-cu11==11.11.3.6", "nvidia-cudnn-cu11==8.9.6.50"]
+
+
+def test_without_the_package_nvidia_all_wheels_are_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "nvidia", raising=False)
+    cuda.preload()
+    assert cuda.missing_wheels() == list(dict.fromkeys(wheel for *_, wheel in cuda.LIBRARIES))
 
 
 def test_the_wheels_are_those_of_pyproject():

@@ -2,14 +2,17 @@
 
 import importlib
 import json
+import subprocess
 
+import numpy
 import pytest
 
 import d2l_gru._mxnet
-from d2l_gru import cuda, doctor, installation
+from d2l_gru import corpus, cuda, doctor, installation
 from d2l_gru.__main__ import main
 
 A100, H100 = cuda.Gpu(0, "A100", (8, 0)), cuda.Gpu(1, "H100", (9, 0))
+B200 = cuda.Gpu(0, "B200", (10, 0))
 GPU_BUILD, CPU_BUILD = {"mxnet-cu112": "1.9.1"}, {"mxnet": "1.9.1"}
 NEW = cuda.Driver((12, 4), [A100])
 
@@ -18,12 +21,12 @@ NEW = cuda.Driver((12, 4), [A100])
 def machine(monkeypatch):
     """Make this machine look as a test wants it."""
 
-    def set_up(builds, driver=None, wheels=(), numpy="1.23.5"):
+    def set_up(builds, driver=None, wheels=(), numpy="1.23.5", files=True):
         versions = {"numpy": numpy, **builds}
         monkeypatch.setattr(installation, "version_of", versions.get)
         monkeypatch.setattr(cuda, "find_driver", lambda: driver)
         monkeypatch.setattr(cuda, "missing_wheels", lambda: list(wheels))
-        if not builds:
+        if not files:
             monkeypatch.setattr(installation.importlib.util, "find_spec", lambda name: None)
 
     monkeypatch.delenv("D2L_GRU_DEVICE", raising=False)
@@ -32,7 +35,7 @@ def machine(monkeypatch):
 
 FAULTS = {  # the state: (machine, subject, what is said, what mends it)
     "no MXNet": (
-        {"builds": {}},
+        {"builds": {}, "files": False},
         "MXNet", "MXNet is not installed", "python -m pip install mxnet==1.9.1",
     ),
     "both builds": (
@@ -59,6 +62,10 @@ FAULTS = {  # the state: (machine, subject, what is said, what mends it)
     "new GPU": (
         {"builds": GPU_BUILD, "driver": cuda.Driver((12, 4), [H100])},
         "GPU", "none for gpu(1), H100, compute capability 9.0", "D2L_GRU_DEVICE=cpu",
+    ),
+    "new GPUs": (
+        {"builds": GPU_BUILD, "driver": cuda.Driver((12, 4), [B200, H100])},
+        "GPU", "none for gpu(0), B200, compute capability 10.0; gpu(1)", "D2L_GRU_DEVICE=cpu",
     ),
 }  # fmt: skip
 
@@ -90,6 +97,7 @@ SOUND = {
     "GPU": {"builds": GPU_BUILD, "driver": NEW},
     "one GPU of two": {"builds": GPU_BUILD, "driver": cuda.Driver((12, 4), [A100, H100])},
     "GPU hidden": {"builds": GPU_BUILD, "driver": cuda.Driver((12, 4), [])},
+    "MXNet built by hand": {"builds": {}},
     "GPU not used": {"builds": CPU_BUILD, "driver": NEW},
     "new GPU not used": {"builds": CPU_BUILD, "driver": cuda.Driver((12, 4), [H100])},
 }
@@ -100,9 +108,45 @@ def test_a_sound_machine_has_no_fault(machine, state):
     machine(**SOUND[state])
     assert list(installation.faults()) == []
     notes = [part.says for part in doctor._parts() if part.state == doctor.NOTE]
-    assert bool(notes) == (state not in ("CPU", "GPU"))
+    assert bool(notes) == (state not in ("CPU", "GPU", "MXNet built by hand"))
     if state == "one GPU of two":
         assert notes == [f"{H100}; mxnet-cu112 has no code for it"]
+
+
+@pytest.fixture
+def steady(monkeypatch):
+    """Let the trial come out right, and what hangs on this machine be the same everywhere."""
+    monkeypatch.setenv("D2L_GRU_DATA", "sample")
+    monkeypatch.setattr(doctor, "TRIAL", "print('cpu(0)')")
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(doctor.platform, "python_version", lambda: "3.11.7")
+    monkeypatch.setattr(installation, "NUMPY", "numpy==1.23.5")
+
+
+@pytest.mark.parametrize("state", [*SOUND, *FAULTS])
+def test_the_report_reads(machine, steady, capsys, snapshot, state):
+    machine(**SOUND.get(state) or FAULTS[state][0])
+    assert main(["doctor"]) == (state in FAULTS)
+    assert capsys.readouterr().out == snapshot
+
+
+@pytest.mark.parametrize("state", ["CPU", "no driver"])
+def test_the_report_for_programs_reads(machine, steady, monkeypatch, capsys, snapshot, state):
+    machine(**SOUND.get(state) or FAULTS[state][0])
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert main(["doctor", "--json"]) == (state in FAULTS)
+    assert capsys.readouterr().out == snapshot
+
+
+def test_the_versions_are_those_of_this_machine():
+    assert installation.version_of("numpy") == numpy.__version__
+    assert installation.version_of("d2l_gru_of_another_name") is None
+
+
+@pytest.mark.parametrize("gone", [{"files": False}, {"numpy": None}])
+def test_what_has_no_command_of_its_own_is_left_to_the_trial(machine, gone):
+    machine(CPU_BUILD, **gone)
+    assert list(installation.faults()) == []
 
 
 def test_a_gpu_that_the_cpu_build_leaves_idle_gets_the_whole_command(machine):
@@ -157,26 +201,68 @@ def test_missing_programs_are_notes_with_a_command(monkeypatch):
     assert doctor._browser() == ("browser", "OK", "/bin/chromium", None)
 
 
-def test_pytorch_is_optional(monkeypatch):
-    monkeypatch.setattr(installation, "version_of", {}.get)
-    missing = doctor._pytorch()
-    assert missing.state == doctor.NOTE and "pip install 'torch>=2.6'" in missing.mend
+@pytest.mark.parametrize(
+    ("module", "state", "said"),
+    [
+        ("def is_available(): return False", "OK", "2.6.0, on the CPU"),
+        ("def is_available(): return True\ndef get_device_name(): return 'H200'",
+         "OK", "2.6.0, on H200"),
+        ("raise OSError('libcudart.so.13')",
+         "note", "2.6.0 cannot be imported: OSError: libcudart.so.13"),
+        ("import os; os._exit(3)", "note", "2.6.0 cannot be imported: status 3"),
+    ],
+)  # fmt: skip
+def test_pytorch_says_what_it_computes_on(monkeypatch, tmp_path, module, state, said):
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch/__init__.py").write_text("from torch import cuda")
+    (tmp_path / "torch/cuda.py").write_text(module)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(installation, "version_of", {"torch": "2.6.0"}.get)
-    for out, said in (("", "2.6.0, on the CPU"), ("H200\n", "2.6.0, on H200")):
-        answer = doctor.subprocess.CompletedProcess([], 0, out, "")
-        monkeypatch.setattr(doctor.subprocess, "run", lambda *_, answer=answer, **__: answer)
-        assert doctor._pytorch() == ("PyTorch", "OK", said, None)
-    broken = doctor.subprocess.CompletedProcess([], 1, "", "x\nOSError: libcudart.so.13\n")
-    monkeypatch.setattr(doctor.subprocess, "run", lambda *_, **__: broken)
-    assert doctor._pytorch()[1:3] == ("note", "2.6.0 cannot be imported: OSError: libcudart.so.13")
+    assert doctor._pytorch() == ("PyTorch", state, said, None)
 
 
-def test_a_product_that_hangs_or_crashes_is_a_fault(monkeypatch):
-    monkeypatch.setattr(doctor, "TRIAL", "import os; os.kill(os.getpid(), 11)")
-    assert doctor._trial()[1:3] == ("FAULT", "a small product failed: ended with status -11")
+MEND = "follow what the message says; in a clone of the book, rm -r .venv && make setup"
+
+
+@pytest.mark.parametrize(
+    ("trial", "finding"),
+    [
+        ("print('gpu(1)')", ("OK", "a product on gpu(1) came out right", None)),
+        ("raise OSError('no GPU')", ("FAULT", "a small product failed: OSError: no GPU", MEND)),
+        ("import os; os.kill(os.getpid(), 11)",
+         ("FAULT", "a small product failed: ended with status -11", MEND)),
+    ],
+)  # fmt: skip
+def test_the_trial_says_how_a_product_came_out(monkeypatch, trial, finding):
+    monkeypatch.setattr(doctor, "TRIAL", trial)
+    assert doctor._trial() == ("computing", *finding)
+
+
+def test_a_product_that_hangs_is_a_fault(monkeypatch):
+    waited = []
 
     def hang(*command, timeout, **options):
-        raise doctor.subprocess.TimeoutExpired(command, timeout)
+        waited.append(timeout)
+        raise subprocess.TimeoutExpired(command, timeout)
 
     monkeypatch.setattr(doctor.subprocess, "run", hang)
-    assert doctor._trial().state == "FAULT"
+    said = "a small product took more than 300 s"
+    assert doctor._trial() == ("computing", "FAULT", said, "try again") and waited == [300]
+
+
+def test_where_the_text_of_the_book_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("D2L_GRU_DATA", "/nowhere")
+    *finding, mend = doctor._corpus()
+    assert finding[:2] == ["corpus", "FAULT"] and mend == "unset D2L_GRU_DATA"
+    assert finding[2].startswith("D2L_GRU_DATA is '/nowhere', but /nowhere/timemachine.txt does ")
+
+    (tmp_path / corpus.FILE).write_bytes(b"The Time Traveller")
+    monkeypatch.setattr(corpus, "SHA256", corpus._sha256(tmp_path / corpus.FILE))
+    monkeypatch.setenv("D2L_GRU_DATA", str(tmp_path))
+    assert doctor._corpus() == ("corpus", "OK", "The Time Machine (found in D2L_GRU_DATA).", None)
+
+    monkeypatch.delenv("D2L_GRU_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delattr(corpus, "_download")  # to look does not load
+    said = "not here yet: it is not in the cache"
+    assert doctor._corpus() == ("corpus", "note", said, "python -m d2l_gru.corpus")

@@ -1,10 +1,12 @@
 """The commands ``train`` and ``sample``, as a person calls them."""
 
+import datetime
 import json
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -63,11 +65,39 @@ def test_train_logs_keeps_and_goes_on_and_sample_completes(folder, capsys):
     assert a == b != c
 
 
+def test_what_is_printed_and_logged_is_the_newest_of_the_run(folder, capsys):
+    assert train("--num-epochs", "2", "--device", "cpu,cpu:1", "--log", "log") == 0
+    first, last = entries(folder / "log")
+    assert last["device"] == "cpu(0), cpu(1)" and last["gradient_norm"] != first["gradient_norm"]
+    speed, words = last["tokens_per_second"], capsys.readouterr().out.split(" ", 3)
+    assert words[:2] == ["Perplexity", f"{last['perplexity']:.3f},"]
+    assert words[2] in (f"{speed - 0.1:,.0f}", f"{speed + 0.1:,.0f}") and speed == round(speed, 1)
+    assert words[3] == "tokens/s on cpu(0), cpu(1)\n"
+    logged = datetime.datetime.fromisoformat(last["date"])
+    assert logged.microsecond == 0
+    assert abs(datetime.datetime.now() - logged) < datetime.timedelta(minutes=1)
+
+
+def test_without_a_device_the_variable_chooses(folder, capsys, monkeypatch):
+    monkeypatch.setenv("D2L_GRU_DEVICE", "cpu:1")
+    assert main(["train", "--corpus", "text", *SMALL[:-2], "--num-epochs", "1"]) == 0
+    assert capsys.readouterr().out.endswith(" on cpu(1)\n")
+
+
+@pytest.mark.parametrize("every", [0, 3600])
+def test_a_checkpoint_is_written_when_it_is_due_and_at_the_end(folder, every):
+    kept = ["--checkpoints", "run", "--checkpoint-every", str(every)]
+    assert train("--num-epochs", "1", *kept) == 0
+    assert len(checkpoint.paths("run")) == (3 if every == 0 else 1)
+
+
 def test_a_log_that_runs_ahead_of_the_checkpoint_is_cut(folder):
     assert train("--num-epochs", "2", "--checkpoints", "run", "--log", "log") == 0
+    before = (folder / "log").read_text()
     with open(folder / "log", "a") as log:
         log.write('{"epoch": 3, "perplexity": 1.0}\n{"epoch": 4, "perpl')
     assert train("--num-epochs", "3", "--checkpoints", "run", "--log", "log", "--resume") == 0
+    assert (folder / "log").read_text().startswith(before)
     assert [entry["epoch"] for entry in entries(folder / "log")] == [1, 2, 3]
     assert entries(folder / "log")[2]["perplexity"] > 1
 
@@ -99,7 +129,33 @@ def test_ctrl_c_before_the_first_update_says_that_nothing_was_kept(folder, capsy
     assert train("--checkpoints", "run") == 130
     assert capsys.readouterr().err == "\nstopped before there was anything to keep\n"
     assert train() == 130
-    assert "nothing was kept, since there is no --checkpoints" in capsys.readouterr().err
+    said = "\nstopped; nothing was kept, since there is no --checkpoints\n"
+    assert capsys.readouterr() == ("", said)
+
+
+def test_ctrl_c_in_training_keeps_the_update_under_way_and_says_how_to_go_on(
+    folder, capsys, monkeypatch
+):
+    write = commands._entry
+
+    def interrupted(run):
+        signal.raise_signal(signal.SIGINT)
+        return write(run)
+
+    monkeypatch.setattr(commands, "_entry", interrupted)
+    assert train("--num-epochs", "9", "--checkpoints", "run", "--log", "log") == 130
+    said = "stopped; to go on: python -m d2l_gru train --resume --checkpoints run\n"
+    assert capsys.readouterr() == ("", f"\n{said}")
+    assert [entry["epoch"] for entry in entries(folder / "log")] == [1]
+    _, _, meta = checkpoint.latest("run")
+    assert (meta["epoch"], meta["batch"]) == (2, 1)
+
+
+def test_ctrl_c_without_checkpoints_ends_training_too(folder, capsys, monkeypatch):
+    monkeypatch.setattr(commands, "_entry", lambda run: signal.raise_signal(signal.SIGINT))
+    assert train("--num-epochs", "9", "--log", "log") == 130
+    assert len((folder / "log").read_text().splitlines()) == 1
+    assert "nothing was kept" in capsys.readouterr().err
 
 
 def test_a_second_ctrl_c_does_not_wait(folder):
@@ -132,10 +188,15 @@ def test_ctrl_c_in_any_command_is_no_traceback(folder, capsys, monkeypatch):
 def test_a_log_that_is_none_is_named_and_kept(folder, capsys):
     kept = ["--checkpoints", "run", "--log", "log"]
     assert train("--num-epochs", "1", *kept) == 0
-    (folder / "log").write_text('my notes\n{"epoch": 1}\n')
-    assert train("--num-epochs", "2", "--resume", *kept) == 2
-    assert "log, line 1, is no line of a log: 'my notes'" in capsys.readouterr().err
-    assert (folder / "log").read_text().startswith("my notes")
+    for notes, said in [
+        ('my notes\n{"epoch": 1}\n', "log, line 1, is no line of a log: 'my notes'"),
+        ('{"epoch": 1}\n[]\n{"epoch": 2}\n', "log, line 2, is no line of a log: '[]'"),
+    ]:
+        (folder / "log").write_text(notes)
+        capsys.readouterr()
+        assert train("--num-epochs", "2", "--resume", *kept) == 2
+        assert capsys.readouterr() == ("", f"error: {said}\n")
+        assert (folder / "log").read_text() == notes
 
 
 def test_clipping_can_be_left_out(folder):
@@ -165,10 +226,12 @@ def test_clipping_can_be_left_out(folder):
         (["--checkpoints", "text", "--num-epochs", "1"], "no checkpoint can be written in text"),
     ],
 )
-def test_bad_input_is_one_line(folder, capsys, arguments, said):
+def test_bad_input_is_one_line(folder, monkeypatch, capsys, snapshot, arguments, said):
+    monkeypatch.setattr("mxnet.npx.num_gpus", lambda: 0)
     assert train(*arguments) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1 and said in err
+    assert err == snapshot
 
 
 def test_nothing_of_another_run_is_lost(folder, capsys):
@@ -176,9 +239,14 @@ def test_nothing_of_another_run_is_lost(folder, capsys):
     assert train(*kept) == 0
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert train(*kept) == 2
-    assert "run holds checkpoints of another run" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "error: run holds checkpoints of another run: add --resume to go on with it, "
+        "or name another folder\n"
+    )
     assert train("--log", "log") == 2
-    assert "log is there already" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "error: log is there already, as the log of another run: name another file\n"
+    )
     assert train("--log", "text") == 2
     assert train("--resume", "--checkpoints", "run", "--lr", "2") == 2
     assert "was trained with lr 1.0, not 2.0" in capsys.readouterr().err
@@ -210,6 +278,57 @@ def test_sample_names_what_is_wrong(folder, capsys):
     ]:
         assert main(["sample", *arguments, "--device", "cpu"]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_a_warning_is_one_line_and_one_for_programmers_none(capsys, monkeypatch):
+    def warns(options):
+        warnings.warn("look out", stacklevel=1)
+        warnings.warn("outdated", DeprecationWarning, stacklevel=1)
+
+    monkeypatch.setattr(commands, "sample", warns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        main(["sample", "run"])
+    assert capsys.readouterr() == ("", "warning: look out\n")
+
+
+COMMANDS = ["", "doctor", "train", "launch", "sample", "export"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_reads(monkeypatch, capsys, snapshot, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0 and capsys.readouterr().out == snapshot
+
+
+def test_a_command_must_be_named(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("the following arguments are required: command\n")
+
+
+LINES = {
+    "train": "train",
+    "sample": "sample run",
+    "all of train": "train --model concise --corpus text --max-tokens 9000 --num-hiddens 8 "
+    "--num-layers 2 --batch-size 4 --num-steps 9 --num-epochs 3 --seed 7 --lr 1 --clip 2 --random "
+    "--device cpu --framework torch --log log --checkpoints run --checkpoint-every 5 --resume",
+    "all of sample": "sample run --prefix the --length 9 --temperature 1 --seed 7 --device cpu "
+    "--framework torch",
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_options_mean(monkeypatch, snapshot, line):
+    meant = []
+    for name in ("train", "sample"):
+        monkeypatch.setattr(commands, name, meant.append)
+    main(LINES[line].split())
+    options = vars(meant[0])
+    assert callable(options.pop("run")) and options == snapshot
 
 
 def test_the_book_s_own_setting_is_the_default(real_corpus, capsys):

@@ -106,7 +106,10 @@ def test_the_word_sample_chooses_the_sample(cached, monkeypatch):
     found = corpus.find()
     assert (found.name, found.path) == ("sample", corpus.SAMPLE)
     assert found.sha256 == corpus.hashlib.sha256(corpus.SAMPLE.read_bytes()).hexdigest()
-    assert "asks for it" in corpus.describe(found)
+    assert corpus.describe(found) == (
+        "Corpus: the sample story stands in for The Time Machine, since "
+        "D2L_GRU_DATA=sample asks for it."
+    )
 
 
 @pytest.mark.parametrize("download", [True, False])
@@ -214,7 +217,7 @@ def test_a_read_only_cache_is_an_error(tmp_path, cached, network):
 def test_a_cache_without_permission_is_an_error(tmp_path, network, monkeypatch):
     asked = network(GOOD)
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # as for a user who is not root
-    unwritable(tmp_path)
+    assert "cannot be written (no permission to write); set" in unwritable(tmp_path)
     assert asked == []
 
 
@@ -224,6 +227,7 @@ def unwritable(tmp_path):
     message = str(caught.value)
     assert str(tmp_path / "cache" / "d2l_gru") in message
     assert "XDG_CACHE_HOME" in message and "D2L_GRU_DATA" in message
+    return message
 
 
 def test_a_request_goes_to_the_published_address_and_does_not_wait_for_ever(monkeypatch):

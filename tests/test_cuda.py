@@ -50,6 +50,7 @@ def test_the_driver_is_asked(ask, version, gpus, expected):
     found = ask(version, gpus)
     gpus = [(*gpu, gpu.usable) for gpu in found.gpus]
     assert (found.cuda, found.usable, gpus) == expected
+    assert str(found) == f"speaks CUDA {version // 1000}.{version // 10 % 100}"
 
 
 @needs_compiler

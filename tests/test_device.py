@@ -5,7 +5,7 @@ from mxnet import Context, cpu, gpu, np, npx
 from mxnet.gluon import rnn
 
 import d2l_gru as d2l
-from d2l_gru import cuda, device
+from d2l_gru import cuda, device, device_names
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -130,8 +130,18 @@ def test_the_variable_chooses_for_all(monkeypatch, two_gpus, chosen, first, seco
 def test_a_gpu_that_is_not_there_is_never_another(monkeypatch, two_gpus, chosen):
     monkeypatch.setenv(device.VARIABLE, chosen)
     for call in (d2l.try_gpu, d2l.try_all_gpus):
-        with pytest.raises(ValueError, match=f"D2L_GRU_DEVICE is '{chosen}', .*gpu:0, gpu:1"):
+        with pytest.raises(ValueError) as caught:
             call()
+        assert str(caught.value) == (
+            f"D2L_GRU_DEVICE is '{chosen}', but MXNet can use gpu:0, gpu:1 here; "
+            "`python -m d2l_gru doctor` tells why"
+        )
+
+
+def test_gpu_of_the_variable_is_the_one_that_is_asked_for(monkeypatch, two_gpus):
+    monkeypatch.setenv(device.VARIABLE, "gpu")
+    with pytest.raises(ValueError, match="^D2L_GRU_DEVICE is 'gpu:2', but MXNet can use gpu:0, "):
+        d2l.try_gpu(2)
 
 
 def test_without_a_gpu_asking_for_one_raises(monkeypatch):
@@ -139,17 +149,38 @@ def test_without_a_gpu_asking_for_one_raises(monkeypatch):
     assert d2l.try_all_gpus() == [cpu()]
     monkeypatch.setenv(device.VARIABLE, "gpu")
     for call in (d2l.try_gpu, d2l.try_all_gpus, lambda: d2l.try_gpu(1)):
-        with pytest.raises(ValueError, match="no GPU"):
+        with pytest.raises(ValueError, match="'gpu', but MXNet can use no GPU here; `python -m"):
             call()
+
+
+def test_the_names_need_no_framework(monkeypatch):
+    monkeypatch.delenv(device.VARIABLE, raising=False)
+    there = {"gpus": lambda: [1], "framework": "none"}
+    assert [device_names.choose(i, **there) for i in (0, 1)] == [("cpu", 0), ("gpu", 1)]
+    assert device_names.choose_all(**there) == [("gpu", 1)]
+    assert device_names.choose_all(list, "none") == [("cpu", 0)]
+    monkeypatch.setenv(device.VARIABLE, "cpu:3")
+    assert [device_names.choose(i, **there) for i in (0, 1)] == [("cpu", 3), ("cpu", 0)]
+    assert device_names.choose_all(**there) == [("cpu", 3)]
 
 
 @pytest.mark.parametrize("name", ["GPU", "gpu:", "gpu:-1", "cpu:", "cuda", "gpu:1 "])
 def test_another_name_is_refused(monkeypatch, name):
-    with pytest.raises(ValueError, match="'cpu', 'gpu' or one like 'gpu:1'"):
+    allowed = f"must be 'cpu', 'gpu' or one like 'gpu:1', not {name!r}"
+    with pytest.raises(ValueError, match=f"^device {allowed}$"):
         device.parse_device(name)
+    with pytest.raises(ValueError, match=f"^--device {allowed}$"):
+        device.parse_device(name, "--device")
     monkeypatch.setenv(device.VARIABLE, name)
-    with pytest.raises(ValueError, match="D2L_GRU_DEVICE must be"):
+    with pytest.raises(ValueError, match=f"^D2L_GRU_DEVICE {allowed}$"):
         d2l.try_gpu()
+
+
+def test_a_name_is_one_device(two_gpus):
+    names = {"cpu": cpu(), "cpu:1": cpu(1), "gpu": gpu(0), "gpu:0": gpu(0), "gpu:1": gpu(1)}
+    assert {name: device.parse_device(name) for name in names} == names
+    with pytest.raises(ValueError, match="^device is 'gpu:2', but MXNet can use gpu:0, gpu:1 here"):
+        device.parse_device("gpu:2")
 
 
 def test_a_gpu_without_code_is_not_taken(monkeypatch, two_gpus):

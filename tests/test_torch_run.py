@@ -4,7 +4,7 @@ import numpy
 import pytest
 from mxnet import cpu
 
-from d2l_gru import checkpoint
+from d2l_gru import checkpoint, frameworks
 from d2l_gru.__main__ import main
 from d2l_gru.run import Run, Setting, load_model
 
@@ -37,6 +37,11 @@ def values(run):
 
 def saved(run, folder):
     return checkpoint.load(run.save(folder))
+
+
+def test_a_device_tells_its_framework(torch):
+    names = [frameworks.of(device).__name__ for device in (cpu(), torch.device("cpu"))]
+    assert names == ["d2l_gru._on_mxnet", "d2l_gru.torch._on_torch"]
 
 
 @pytest.mark.parametrize(

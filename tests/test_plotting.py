@@ -3,11 +3,17 @@
 import math
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import IPython
+import matplotlib
 import pytest
 from kernels import Kernel
+from matplotlib.colors import to_rgb
 
 import d2l_gru as d2l
+from d2l_gru import plotting
+from d2l_gru.showing import train_and_show
 
 
 def history(*values):
@@ -39,11 +45,30 @@ def test_rulers_are_labelled_lines_in_view():
     assert low < 10 and high > 28
 
 
+def test_rulers_are_dashed_and_grey_and_their_labels_end_above_them_at_the_right():
+    curve = d2l.PerplexityCurve(3, {"uniform": 28.0})
+    (line,) = (line for line in curve.axes.lines if line is not curve.line)
+    (text,) = curve.axes.texts
+    assert line.get_linestyle() == "--" and line.get_linewidth() < curve.line.get_linewidth()
+    assert text.get_position() == (3, 28.0)
+    assert (text.get_ha(), text.get_va()) == ("right", "bottom")
+    for red, green, blue in map(to_rgb, (line.get_color(), text.get_color())):
+        assert 0.3 < red == green == blue < 0.5
+
+
+def test_a_curve_is_drawn_in_the_book_s_style_and_others_are_not():
+    before = dict(matplotlib.rcParams)
+    curve = d2l.PerplexityCurve(2)
+    assert curve.figure.get_size_inches().tolist() == [5.6, 3.0]
+    shown = {side for side, spine in curve.axes.spines.items() if spine.get_visible()}
+    assert shown == {"left", "bottom"}
+    assert dict(matplotlib.rcParams) == before
+
+
 def test_one_epoch_makes_a_curve_too():
     curve = d2l.PerplexityCurve(1)
     curve(1, history(10.0))
-    left, right = curve.axes.get_xlim()
-    assert left <= 1 < right
+    assert curve.axes.get_xlim() == (1, 2)
 
 
 def test_a_run_that_explodes_is_still_drawn():
@@ -71,6 +96,74 @@ def test_a_script_that_asks_for_svg_shows_nothing_either():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def train(model, train_iter, lr, num_epochs, device, on_epoch):
+    """Note what is asked for, and tell of three epochs."""
+    model.append((train_iter, lr, num_epochs, device))
+    done = d2l.History()
+    for perplexity, speed in [(27.25, 1.0), (22.5, 2.0), (19.04, 2000.6)]:
+        done.perplexity.append(perplexity)
+        done.tokens_per_second.append(speed)
+        on_epoch(len(done.perplexity), done)
+    model.append(on_epoch.line.get_xydata().tolist())
+    return done
+
+
+def predict(prefix, num_preds, model, vocab, device):
+    return f"{prefix} and {num_preds} more from {vocab[prefix[0]]} on {device}"
+
+
+def test_training_is_shown_by_its_curve_its_end_and_two_completions(capsys):
+    vocab, model = d2l.Vocab(list("time traveller")), []
+    history = train_and_show(train, predict, model, [], vocab, 1, 5, "gpu(1)")
+    assert history.perplexity == [27.25, 22.5, 19.04]
+    assert model == [([], 1, 5, "gpu(1)"), [[1, 27.25], [2, 22.5], [3, 19.04]]]
+    assert capsys.readouterr().out.splitlines() == [
+        "Perplexity 19.0, 2001 tokens/sec on gpu(1)",
+        f"time traveller and 50 more from {vocab['t']} on gpu(1)",
+        f"traveller and 50 more from {vocab['t']} on gpu(1)",
+    ]
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """Let this be a notebook, live or not; return what it shows, and a clock to set."""
+
+    def start(live):
+        kernel, clock, shown = SimpleNamespace(_allow_stdin=live), SimpleNamespace(now=50.0), []
+
+        def display(figure, display_id):
+            assert display_id is True
+            shown.append(figure)
+            return SimpleNamespace(update=shown.append)
+
+        monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=kernel))
+        monkeypatch.setattr("IPython.display.display", display)
+        monkeypatch.setattr(plotting, "use_svg_display", lambda: None)
+        monkeypatch.setattr(plotting, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        return shown, clock
+
+    return start
+
+
+def test_a_live_curve_is_redrawn_at_most_twice_a_second_and_at_the_end(notebook):
+    shown, clock = notebook(live=True)
+    with d2l.PerplexityCurve(4) as curve:
+        drawn = [len(shown)]
+        for epoch, pause in enumerate([0.25, 0.5, 0.25, 0.125], 1):
+            clock.now += pause
+            curve(epoch, history(*[9.0] * epoch))
+            drawn.append(len(shown))
+    assert drawn == [1, 1, 2, 2, 2] and shown == [curve.figure] * 3
+
+
+def test_a_curve_in_a_notebook_that_a_program_runs_is_drawn_once(notebook):
+    shown, _ = notebook(live=False)
+    with d2l.PerplexityCurve(1) as curve:
+        curve(1, history(9.0))
+        assert shown == []
+    assert shown == [curve.figure]
+
+
 TRAINING = """if True:
     import time, d2l_gru as d2l
     from d2l_gru._progress import progress
@@ -94,6 +187,7 @@ def test_a_notebook_that_a_program_runs_gets_the_whole_curve_once(kernel):
     assert [kind for kind, _ in first] == ["display_data"]
     svg = first[0][1]["data"]["image/svg+xml"]
     assert "<svg" in svg and "<dc:date>" not in svg
+    assert f'width="{5.6 * 72}pt"' not in svg  # its margins are cut off
     assert svg == second[0][1]["data"]["image/svg+xml"]
 
 

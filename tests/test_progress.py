@@ -9,9 +9,12 @@ import struct
 import subprocess
 import sys
 import termios
+from types import SimpleNamespace
 
+import IPython
 import pytest
 
+from d2l_gru._progress import is_live_notebook, progress
 from d2l_gru.history import record_epochs
 
 LOOP = """if True:
@@ -82,6 +85,42 @@ def test_what_a_screen_shows():
     assert screen_after("abc\rde") == "dec"
     assert screen_after("abc\r   \r") == ""
     assert screen_after("abc\r\n") == "abc"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_counts_what_it_wraps_and_is_gone_at_the_end(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert list(progress(range(4), unit="epoch", mininterval=0)) == [0, 1, 2, 3]
+    written = sys.stderr.getvalue()
+    assert "3/4" in written and "epoch" in written and screen_after(written) == ""
+
+
+def test_elsewhere_there_is_no_bar(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    things = iter("ab")
+    assert progress(things, unit="epoch") is things
+
+
+@pytest.mark.parametrize(
+    ("shell", "live"),
+    [
+        (None, False),  # a script that imports IPython
+        (SimpleNamespace(), False),  # IPython on a terminal
+        (SimpleNamespace(kernel=SimpleNamespace()), False),  # another kernel
+        (SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=False)), False),  # nbclient
+        (SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=True)), True),
+    ],
+)
+def test_a_live_notebook_is_one_that_can_be_typed_into(monkeypatch, shell, live):
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert is_live_notebook() is live
+    monkeypatch.delitem(sys.modules, "IPython")
+    assert is_live_notebook() is False and "IPython" not in sys.modules
 
 
 @pytest.mark.parametrize(("code", "out"), [(LOOP, "6\n"), (TRAIN, "trained\n")])

@@ -1,6 +1,8 @@
 """The commands ``train`` and ``sample``, as a person calls them."""
 
+import contextlib
 import datetime
+import io
 import json
 import signal
 import subprocess
@@ -8,10 +10,12 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import mxnet
 import pytest
 
-from d2l_gru import checkpoint, commands
+from d2l_gru import checkpoint, commands, job
 from d2l_gru.__main__ import main
 
 TEXT = "the time traveller and the time machine went on and on through time " * 8
@@ -71,11 +75,41 @@ def test_what_is_printed_and_logged_is_the_newest_of_the_run(folder, capsys):
     assert last["device"] == "cpu(0), cpu(1)" and last["gradient_norm"] != first["gradient_norm"]
     speed, words = last["tokens_per_second"], capsys.readouterr().out.split(" ", 3)
     assert words[:2] == ["Perplexity", f"{last['perplexity']:.3f},"]
-    assert words[2] in (f"{speed - 0.1:,.0f}", f"{speed + 0.1:,.0f}") and speed == round(speed, 1)
+    assert words[2] in (f"{speed - 0.1:,.0f}", f"{speed + 0.1:,.0f}")
+    assert isinstance(speed, float) and speed == round(speed, 1)
     assert words[3] == "tokens/s on cpu(0), cpu(1)\n"
     logged = datetime.datetime.fromisoformat(last["date"])
     assert logged.microsecond == 0
     assert abs(datetime.datetime.now() - logged) < datetime.timedelta(minutes=1)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_counts_the_epochs_from_where_a_run_goes_on(folder, monkeypatch):
+    assert train("--num-epochs", "2", "--checkpoints", "run") == 0
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert train("--num-epochs", "3", "--checkpoints", "run", "--resume") == 0
+    written = sys.stderr.getvalue()
+    assert " 2/3 [" in written and "epoch/s]" in written
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_worker_of_a_job_writes_for_all(folder, capsys, monkeypatch, rank):
+    local = mxnet.kv.create("local")  # the other worker's part stays 0
+    there = {name: getattr(local, name) for name in ("init", "push", "pull")}
+    store = SimpleNamespace(rank=rank, num_workers=2, **there)
+    monkeypatch.setattr(job, "member", lambda: contextlib.nullcontext(store))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert train("--num-epochs", "1", "--log", "log", "--checkpoints", "run") == 0
+    out, written = capsys.readouterr().out, sys.stderr.getvalue()
+    if rank == 0:
+        assert len(entries(folder / "log")) == len(checkpoint.paths("run")) == 1
+        assert out.endswith(" tokens/s on cpu(0) of each of 2 workers\n") and "0/1" in written
+    else:
+        assert out == written == "" and {path.name for path in folder.iterdir()} == {"text"}
 
 
 def test_without_a_device_the_variable_chooses(folder, capsys, monkeypatch):
@@ -143,12 +177,17 @@ def test_ctrl_c_in_training_keeps_the_update_under_way_and_says_how_to_go_on(
         return write(run)
 
     monkeypatch.setattr(commands, "_entry", interrupted)
-    assert train("--num-epochs", "9", "--checkpoints", "run", "--log", "log") == 130
+    kept = ["--checkpoints", "run", "--log", "log"]
+    assert train("--num-epochs", "3", *kept) == 130
     said = "stopped; to go on: python -m d2l_gru train --resume --checkpoints run\n"
     assert capsys.readouterr() == ("", f"\n{said}")
     assert [entry["epoch"] for entry in entries(folder / "log")] == [1]
     _, _, meta = checkpoint.latest("run")
     assert (meta["epoch"], meta["batch"]) == (2, 1)
+
+    monkeypatch.setattr(commands, "_entry", write)
+    assert main(["train", "--resume", "--device", "cpu", *kept]) == 0
+    assert [entry["epoch"] for entry in entries(folder / "log")] == [1, 2, 3]
 
 
 def test_ctrl_c_without_checkpoints_ends_training_too(folder, capsys, monkeypatch):
@@ -183,6 +222,20 @@ def test_ctrl_c_in_any_command_is_no_traceback(folder, capsys, monkeypatch):
     monkeypatch.setattr(commands, "sample", interrupted)
     assert main(["sample", "run"]) == 130
     assert capsys.readouterr().err == "stopped\n"
+
+
+@pytest.mark.parametrize("role", ["scheduler", "server"])
+def test_a_process_of_a_job_that_does_not_train_serves(monkeypatch, role):
+    served = []
+    monkeypatch.setenv(job.ROLE, role)
+    monkeypatch.setattr(job, "serve", lambda: served.append(role))
+    assert main(["train"]) == 0 and served == [role]
+
+
+def test_a_worker_leaves_it_to_the_launcher_to_say_how_to_go_on(monkeypatch, capsys):
+    monkeypatch.setenv(job.ROLE, "worker")
+    commands._say_how_to_go_on(SimpleNamespace(checkpoints="run"))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_log_that_is_none_is_named_and_kept(folder, capsys):
@@ -249,7 +302,8 @@ def test_nothing_of_another_run_is_lost(folder, capsys):
     )
     assert train("--log", "text") == 2
     assert train("--resume", "--checkpoints", "run", "--lr", "2") == 2
-    assert "was trained with lr 1.0, not 2.0" in capsys.readouterr().err
+    (newest,) = checkpoint.paths("run")
+    assert f"error: {newest} was trained with lr 1.0, not 2.0\n" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
@@ -275,8 +329,9 @@ def test_sample_names_what_is_wrong(folder, capsys):
         (["run", "--prefix", ""], "prefix"),
         (["run", "--length", "-1"], "num_preds must be >= 0, not -1"),
         (["run", "--temperature", "-1"], "temperature"),
+        (["run", "--device", "tpu"], "error: device must be 'cpu', 'gpu' or one like 'gpu:1', not"),
     ]:
-        assert main(["sample", *arguments, "--device", "cpu"]) == 2
+        assert main(["sample", "--device", "cpu", *arguments]) == 2
         assert said in capsys.readouterr().err
 
 

@@ -228,6 +228,7 @@ def test_ctrl_c_in_any_command_is_no_traceback(folder, capsys, monkeypatch):
 def test_a_process_of_a_job_that_does_not_train_serves(monkeypatch, role):
     served = []
     monkeypatch.setenv(job.ROLE, role)
+    monkeypatch.delattr(commands, "_prepare")  # for a training
     monkeypatch.setattr(job, "serve", lambda: served.append(role))
     assert main(["train"]) == 0 and served == [role]
 
@@ -281,7 +282,7 @@ def test_clipping_can_be_left_out(folder):
 )
 def test_bad_input_is_one_line(folder, monkeypatch, capsys, snapshot, arguments, said):
     monkeypatch.setattr("mxnet.npx.num_gpus", lambda: 0)
-    assert train(*arguments) == 2
+    assert train("--num-epochs", "1", *arguments) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1 and said in err
     assert err == snapshot
@@ -296,11 +297,11 @@ def test_nothing_of_another_run_is_lost(folder, capsys):
         "error: run holds checkpoints of another run: add --resume to go on with it, "
         "or name another folder\n"
     )
-    assert train("--log", "log") == 2
+    assert train("--num-epochs", "1", "--log", "log") == 2
     assert capsys.readouterr().err == (
         "error: log is there already, as the log of another run: name another file\n"
     )
-    assert train("--log", "text") == 2
+    assert train("--num-epochs", "1", "--log", "text") == 2
     assert train("--resume", "--checkpoints", "run", "--lr", "2") == 2
     (newest,) = checkpoint.paths("run")
     assert f"error: {newest} was trained with lr 1.0, not 2.0\n" in capsys.readouterr().err

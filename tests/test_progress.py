@@ -87,11 +87,6 @@ def test_what_a_screen_shows():
     assert screen_after("abc\r\n") == "abc"
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
 def test_a_bar_counts_what_it_wraps_and_is_gone_at_the_end(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert list(progress(range(4), unit="epoch", mininterval=0)) == [0, 1, 2, 3]

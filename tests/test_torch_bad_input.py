@@ -6,6 +6,7 @@ import pytest
 
 import d2l_gru
 import d2l_gru.torch as d2l
+from d2l_gru import device_names
 
 pytestmark = pytest.mark.usefixtures("torch")
 IDS = [0, 1, 2, 3, 4] * 20
@@ -215,3 +216,29 @@ def test_the_variable_chooses_for_pytorch_too(torch, monkeypatch, chosen):
                 d2l.try_gpu()
     monkeypatch.delenv("D2L_GRU_DEVICE")
     assert d2l_gru.torch.try_gpu().type == ("cpu" if torch.cuda.device_count() == 0 else "cuda")
+
+
+def test_a_gpu_that_is_not_there_is_never_another(torch, monkeypatch):
+    from d2l_gru.torch.device import parse_device
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv(device_names.VARIABLE, "gpu:2")
+    calls = [d2l.try_gpu, d2l.try_all_gpus, lambda: parse_device("gpu:2")]
+    for call, source in zip(calls, [device_names.VARIABLE] * 2 + ["device"], strict=True):
+        with pytest.raises(ValueError) as caught:
+            call()
+        assert str(caught.value) == (
+            f"{source} is 'gpu:2', but PyTorch can use gpu:0, gpu:1 here; "
+            "`python -m d2l_gru doctor` tells why"
+        )
+    with pytest.raises(ValueError, match="--device must be"):
+        parse_device("cuda", "--device")
+
+
+def test_a_gpu_without_a_number_is_the_current_one(torch, monkeypatch):
+    """Arrays name their device with its number, and are compared with it."""
+    from d2l_gru.torch.device import check_torch_device
+
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    found = [str(check_torch_device(name)) for name in ("cuda", "cuda:0", "cuda:1", "cpu")]
+    assert found == ["cuda:1", "cuda:0", "cuda:1", "cpu"]

@@ -138,6 +138,18 @@ def test_both_frameworks_read_minibatches_of_the_same_ids():
         numpy.testing.assert_array_equal(A.numpy(), X.asnumpy())
 
 
+def test_both_frameworks_load_the_same_story(monkeypatch):
+    monkeypatch.setenv("D2L_GRU_DATA", "sample")
+    theirs, their_vocab = d2l_gru.load_data_time_machine(2, 3)
+    ours, vocab = d2l.load_data_time_machine(2, 3)
+    numpy.testing.assert_array_equal(ours.corpus, theirs.corpus)
+    assert vocab.token_freqs == their_vocab.token_freqs
+    assert (ours.batch_size, ours.num_steps, ours.use_random_iter) == (2, 3, False)
+    ours, _ = d2l.load_data_time_machine(4, 5, True, 101)
+    numpy.testing.assert_array_equal(ours.corpus, theirs.corpus[:101])
+    assert (ours.batch_size, ours.num_steps, ours.use_random_iter) == (4, 5, True)
+
+
 def test_parameters_are_drawn_as_mxnet_draws_them(torch):
     params = d2l.get_params(28, 256, "cpu")
     shapes = [tuple(param.shape) for param in params]

@@ -4,6 +4,7 @@ import numpy
 import pytest
 from mxnet import cpu
 
+import d2l_gru.torch as d2l
 from d2l_gru import checkpoint, frameworks
 from d2l_gru.__main__ import main
 from d2l_gru.run import Run, Setting, load_model
@@ -66,6 +67,32 @@ def test_a_run_of_either_goes_on_with_the_other(torch, folder, setting):
         for a, b in zip(values(here), values(there), strict=True):
             numpy.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
         (folder / "run").rename(folder / f"run-{first}")
+
+
+@pytest.mark.parametrize(("model", "num_layers"), [("scratch", 1), ("concise", 2)])
+def test_a_run_is_what_train_does(torch, folder, model, num_layers):
+    run = finish(Run(small(model, num_layers=num_layers, num_epochs=1), torch.device("cpu")))
+    d2l.set_seed(5)
+    loader = d2l.SeqDataLoader(run.loader.corpus, 4, 9)
+    if model == "scratch":
+        functions = d2l.get_params, d2l.init_gru_state, d2l.gru
+        other = d2l.RNNModelScratch(len(run.vocab), 8, "cpu", *functions)
+    else:
+        other = d2l.RNNModel(torch.nn.GRU(len(run.vocab), 8, num_layers), len(run.vocab))
+    history = d2l.train(other, loader, 1, 1, "cpu")
+    assert type(run.model) is type(other)
+    assert history.perplexity == run.history.perplexity
+    assert history.gradient_norm == run.history.gradient_norm
+    for a, b in zip(values(run), other.parameters(), strict=True):
+        numpy.testing.assert_array_equal(a, b.detach().numpy())
+
+
+def test_numbers_go_where_they_are_wanted(torch):
+    from d2l_gru.torch._on_torch import to_array
+
+    held = to_array([0.5, 2.0], torch.device("cpu"))
+    assert held.tolist() == [0.5, 2.0] and held.dtype == torch.float32
+    assert to_array(0.0, torch.device("meta")).device.type == "meta"
 
 
 @pytest.mark.parametrize("model", ["scratch", "concise"])

@@ -223,3 +223,20 @@ def test_training_as_in_2019_prints_what_it_printed(torch, capsys):
     first, *rest = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"Perplexity \d+\.\d, \d+ tokens/sec on cpu", first)
     assert [len(line) for line in rest] == [64, 59] and len(history.perplexity) == 2
+
+
+def test_where_is_as_the_caller_says_or_as_try_gpu_says(monkeypatch):
+    monkeypatch.setenv("D2L_GRU_DEVICE", "cpu")
+    _, model = twins("scratch")
+    vocab, loader = d2l.Vocab(list("abcdefgh")), d2l.SeqDataLoader(IDS, 4, 7)
+    assert len(d2l.predict("a", 3, model, vocab)) == 4
+    for train in (d2l.train, d2l.train_captured):
+        assert len(train(model, loader, 0.5, 1).perplexity) == 1
+    for call in (
+        lambda: d2l.predict("a", 3, model, vocab, "meta"),
+        lambda: d2l.predict_ch8("a", 3, model, vocab, "meta"),
+        lambda: d2l.train(model, loader, 0.5, 1, "meta"),
+        lambda: d2l.train_captured(model, loader, 0.5, 1, "meta"),
+    ):
+        with pytest.raises(ValueError, match="on cpu, but meta is asked for"):
+            call()

@@ -53,8 +53,8 @@ def captured(**changed):
     return train("train_captured", **changed)
 
 
-def epoch(X, Y, **more):
-    return d2l.train_epoch(scratch(), [(X, Y)], 1, "cpu", **more)
+def epoch(X, Y, device="cpu", **more):
+    return d2l.train_epoch(scratch(), [(X, Y)], 1, device, **more)
 
 
 def good():
@@ -73,9 +73,11 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: d2l.get_params(0, 4, "cpu"), ValueError, ["vocab_size", "0", ">= 1"]),
         (lambda: d2l.get_params(4, 2, 7), TypeError, ["device", "torch.device", "7"]),
         (lambda: d2l.get_params(4, 2, "tpu?"), TypeError, ["device", "tpu?"]),
+        (lambda: d2l.get_params(4, 0, "cpu"), ValueError, ["num_hiddens", "0", ">= 1"]),
     ],
     "init_gru_state": [
         (lambda: d2l.init_gru_state(0, 4, "cpu"), ValueError, ["batch_size", "0", ">= 1"]),
+        (lambda: d2l.init_gru_state(4, 0, "cpu"), ValueError, ["num_hiddens", "0", ">= 1"]),
     ],
     "gru": [
         (lambda: gru(inputs=(2, V)), ValueError, ["inputs", "(2, 5)", "(num_steps, batch_size"]),
@@ -101,8 +103,9 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: concise(batch_first=True), ValueError, ["batch_first"]),
         (lambda: concise(bidirectional=True), ValueError, ["bidirectional"]),
         (lambda: concise().begin_state(0, "cpu"), ValueError, ["batch_size", "0", ">= 1"]),
-        (lambda: run(concise(), good(), 3), ValueError, ["3 rows", "of 2"]),
+        (lambda: run(concise(), good()[:, :1], 3), ValueError, ["3 rows", "of 2"]),
         (lambda: run(concise(), good() + 4), ValueError, ["X holds 5", "[0, 5)"]),
+        (lambda: run(concise(), good().to("meta")), ValueError, ["X", "meta", "cpu"]),
     ],
     "set_seed": [
         (lambda: d2l.set_seed(-1), ValueError, ["seed", "-1", ">= 0"]),
@@ -125,6 +128,7 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: epoch(good() + 9, good()), ValueError, ["X holds 9", "[0, 5)"]),
         (lambda: epoch(good(), good()[:, :1]), ValueError, ["Y", "(2, 1)", "(2, 2)"]),
         (lambda: epoch(good(), good(), clip=0), ValueError, ["0", "> 0"]),
+        (lambda: epoch(good(), good(), device=3), TypeError, ["device", "3"]),
     ],
     "CapturedStep": [
         (lambda: d2l.CapturedStep(scratch(), 2, 3, 0, "cpu"), ValueError, ["lr", "0"]),

@@ -167,6 +167,24 @@ def test_parameters_are_drawn_as_mxnet_draws_them(torch):
     assert all(map(torch.equal, first, d2l.get_params(3, 2, "cpu")))
 
 
+def test_one_of_everything_is_enough(torch):
+    functions = d2l.get_params, d2l.init_gru_state, d2l.gru
+    for model in (
+        d2l.RNNModelScratch(1, 1, "cpu", *functions),
+        d2l.RNNModel(torch.nn.GRU(1, 1), 1),
+    ):
+        Y_hat, state = model(torch.tensor([[0]]), model.begin_state(1, "cpu"))
+        assert Y_hat.shape == (1, 1) and state[0].numel() == 1
+
+
+def test_a_concise_model_moves_to_the_device_that_is_asked_for(torch):
+    model = d2l.RNNModel(torch.nn.GRU(V, H, 2), V)
+    model.prepare("meta")
+    (H0,) = model.begin_state(B, "meta")
+    assert H0.shape == (2, B, H) and H0.dtype == torch.float32
+    assert {tensor.device.type for tensor in [H0, *model.parameters()]} == {"meta"}
+
+
 def test_a_layer_may_keep_what_it_holds(torch):
     layer = torch.nn.GRU(V, H)
     before = layer.weight_hh_l0.detach().clone()

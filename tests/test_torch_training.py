@@ -1,6 +1,7 @@
 """PyTorch's training and completing, against MXNet's from the same start."""
 
 import re
+import time
 
 import numpy
 import pytest
@@ -157,7 +158,8 @@ def test_what_was_summed_up_begins_anew_with_each_epoch():
     assert step.total == 0 and step.largest == 0
 
 
-def test_the_state_goes_on_and_its_gradient_does_not(torch):
+@pytest.mark.parametrize("given", [lambda loader: loader, list])
+def test_the_state_goes_on_and_its_gradient_does_not(torch, given):
     """The record of each loss ends at its own minibatch."""
     _, model = twins("scratch")
     seen = []
@@ -169,7 +171,7 @@ def test_the_state_goes_on_and_its_gradient_does_not(torch):
         return Y_hat, state
 
     model.forward_fn = spy
-    d2l.train_epoch(model, d2l.SeqDataLoader(IDS, 4, 7), 0.5, "cpu")
+    d2l.train_epoch(model, given(d2l.SeqDataLoader(IDS, 4, 7)), 0.5, "cpu")
     assert len(seen) > 4 and not any(grad for _, grad in seen[::2])
     for (out, _), (into, _) in zip(seen[1::2], seen[2::2], strict=False):
         assert torch.equal(out, into) and into.any()
@@ -240,3 +242,100 @@ def test_where_is_as_the_caller_says_or_as_try_gpu_says(monkeypatch):
     ):
         with pytest.raises(ValueError, match="on cpu, but meta is asked for"):
             call()
+
+
+def test_nothing_is_made_elsewhere_than_on_the_device_that_is_asked_for(torch):
+    """What is made without a word about its device is on "meta" here, and has no values."""
+    concise, vocab = d2l.RNNModel(torch.nn.GRU(V, 8), V), d2l.Vocab(list("abcdefgh"))
+    functions = d2l.get_params, d2l.init_gru_state, d2l.gru
+    with torch.device("meta"):
+        scratch = d2l.RNNModelScratch(V, 8, "cpu", *functions)
+        for model in (scratch, concise):
+            made = [*model.parameters(), *model.begin_state(2, "cpu")]
+            for train in (d2l.train, d2l.train_captured):
+                assert train(model, one_minibatch(), 0.5, 1, "cpu").perplexity[0] > 1
+            assert {tensor.device.type for tensor in made} == {"cpu"}
+            assert len(d2l.predict("a", 3, model, vocab, "cpu")) == 4
+
+
+@pytest.mark.slow
+def test_an_update_waits_for_nothing(torch):
+    """A tensor on "meta" has no values, so that whatever waits for one raises.
+
+    The first product there loads half of PyTorch.
+    """
+    from d2l_gru.torch.training import train_step
+
+    X, Y = next(iter(d2l.SeqDataLoader(IDS, 4, 2)))
+    functions = d2l.get_params, d2l.init_gru_state, d2l.gru
+    model = d2l.RNNModelScratch(V, 8, "meta", *functions)
+    for clip in (0.5, None):
+        loss, norm, state = train_step(model, X, Y, None, 0.5, "meta", clip)
+        step = d2l.CapturedStep(model, 4, 2, 0.5, "meta", clip)
+        step(X, Y)
+        made = [loss, norm, *state, *step.state, step.X, step.Y, step.total, step.largest]
+        assert {tensor.device.type for tensor in [*made, *model.params]} == {"meta"}
+        assert loss.shape == norm.shape == step.total.shape == step.largest.shape == ()
+
+
+def one_minibatch():
+    return d2l.SeqDataLoader(IDS[: 4 * 7 + 1], 4, 7)
+
+
+each_train = pytest.mark.parametrize("train", ["train", "train_captured"])
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        lambda model: d2l.train_epoch(model, one_minibatch(), 0.1, "cpu"),
+        lambda model: d2l.train(model, one_minibatch(), 0.1, 1, "cpu"),
+        lambda model: d2l.train_captured(model, one_minibatch(), 0.1, 1, "cpu"),
+        lambda model: d2l.CapturedStep(model, 4, 7, 0.1, "cpu")(*next(iter(one_minibatch()))),
+    ],
+)
+def test_gradients_are_clipped_at_1_unless_told_otherwise(torch, update):
+    from d2l_gru.torch.training import train_step
+
+    _, model = twins("scratch")
+    with torch.no_grad():
+        for param in model.params:
+            param.normal_(std=3)
+    before = values(model)
+    X, Y = next(iter(one_minibatch()))
+    _, norm, _ = train_step(model, X, Y, None, 1e-30, "cpu", None)
+    assert norm > 2.5
+    update(model)
+    moved = [old - new for old, new in zip(before, values(model), strict=True)]
+    assert ref.joint_norm(moved) == pytest.approx(0.1, rel=1e-4)
+
+
+@each_train
+def test_a_history_has_an_entry_for_each_epoch(train):
+    seen = []
+
+    def on_epoch(epoch, history):
+        seen.append((epoch, len(history.perplexity), history))
+
+    _, model = twins("scratch")
+    history = getattr(d2l, train)(model, one_minibatch(), 0.5, 3, "cpu", on_epoch=on_epoch)
+    assert len(history.tokens_per_second) == len(history.gradient_norm) == 3
+    assert seen == [(n, n, history) for n in (1, 2, 3)]
+
+
+@each_train
+def test_the_speed_is_in_tokens_per_second(train):
+    _, model = twins("scratch")
+    start = time.perf_counter()
+    history = getattr(d2l, train)(model, one_minibatch(), 0.5, 1, "cpu")
+    assert history.tokens_per_second[0] >= 4 * 7 / (time.perf_counter() - start)
+
+
+def test_a_gpu_is_waited_for_by_its_name(torch, monkeypatch):
+    from d2l_gru.torch.training import wait
+
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    for device in ("cpu", "cuda:1", torch.device("cuda", 0)):
+        wait(device)
+    assert waited == ["cuda:1", torch.device("cuda", 0)]

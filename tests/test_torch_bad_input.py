@@ -171,6 +171,11 @@ for each in (train, captured):
             ValueError,
             ["X holds 7", "[0, 5)"],
         ),
+        (
+            lambda f=each: f(train_iter=d2l.SeqDataLoader([0] * 6 + [7], 2, 3)),
+            ValueError,
+            ["Y holds 7", "[0, 5)"],
+        ),
     ]
 for name in ("seq_data_iter_consecutive", "seq_data_iter_random", "SeqDataLoader"):
     CASES[name] = [

@@ -93,6 +93,16 @@ def test_weights_that_went_there_and_back_are_the_same(pair):
         numpy.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
 
 
+@pytest.mark.parametrize("make", [lambda: scratch_mxnet(ref.random_params(V, H)), concise_mxnet])
+def test_weights_go_to_the_device_that_is_asked_for(make):
+    on_torch = d2l.to_torch(make())
+    for device in (None, cpu(0), cpu(1)):
+        back = d2l.to_mxnet(on_torch, device)
+        for a, b in zip(back.parameters(), on_torch.parameters(), strict=True):
+            assert a.ctx == a.grad.ctx == (device or cpu())
+            numpy.testing.assert_array_equal(a.asnumpy(), b.detach().numpy())
+
+
 @pytest.mark.parametrize("kind", ["scratch", "concise"])
 def test_logits_and_gradients_are_those_of_float64(torch, kind):
     X, Y = ids()
@@ -231,7 +241,8 @@ def test_a_gate_held_open_or_shut(torch):
         ),
     ],
 )
-def test_a_model_without_a_twin_is_refused(torch, make, said):
+def test_a_model_without_a_twin_is_refused(torch, make, said, snapshot):
     with pytest.raises((TypeError, ValueError)) as caught:
         make(torch)
     assert said in str(caught.value)
+    assert str(caught.value) == snapshot

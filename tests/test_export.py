@@ -56,11 +56,16 @@ def test_what_is_packed_comes_back_rounded(model):
         numpy.testing.assert_allclose(again[name], back[name], rtol=1e-6)
 
 
-def test_the_model_made_of_them_is_the_model(model):
-    other = export.to_model(export.weights(model), cpu())
+@pytest.mark.parametrize("device", [cpu(0), cpu(1)])
+def test_the_model_made_of_them_is_the_model(model, device):
+    other = export.to_model(export.weights(model), device)
+    assert {param.ctx for param in other.parameters()} == {device}
     X = np.array([[1, 2, 3, 4]], dtype="int32")
-    ours, theirs = (m(X, m.begin_state(1, cpu()))[0] for m in (model, other))
-    assert float(np.abs(ours - theirs).max()) == 0
+    ours, theirs = (
+        m(X.as_in_ctx(where), m.begin_state(1, where))[0].asnumpy()
+        for m, where in ((model, cpu()), (other, device))
+    )
+    numpy.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_script_is_written_and_read(model, tmp_path):
@@ -77,6 +82,18 @@ def test_a_script_is_written_and_read(model, tmp_path):
         export.pack(entry["snapshots"][0]["params"])
         == json.loads(text.split(" = ", 1)[1].rstrip().rstrip(";"))["snapshots"][0]["params"]
     )
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_script_is_the_same_to_the_letter(tmp_path, snapshot):
+    """The pages read it, and so do those of older books."""
+    rows = {name: numpy.arange(1, 1 + numpy.prod(shape), dtype="float32").reshape(shape)
+            for name, shape in export.shapes(1, 3).items()}  # fmt: skip
+    moments = [{"params": rows, "epoch": 1}, {"params": rows, "epoch": 2, "perplexity": 1.5}]
+    vocab, path = d2l.Vocab(list("aaü")), tmp_path / "gru.js"
+    path.write_text("an older one")
+    export.write(path, "ü", moments, vocab, {"date": "today"})
+    assert path.read_text(encoding="utf-8") == snapshot
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -125,6 +142,13 @@ def test_a_checkpoint_becomes_a_script(tmp_path, monkeypatch, capsys):
     assert main(["export", "scratch", "a.js"]) == 2
     assert "only a concise model" in capsys.readouterr().err
     assert not (tmp_path / "a.js").exists()
+
+
+def test_the_command_says_what_it_wants(monkeypatch, capsys, snapshot):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit, match="^0$"):
+        main(["export", "--help"])
+    assert capsys.readouterr().out == snapshot
 
 
 def test_the_book_s_files_are_what_they_say(real_corpus):

@@ -4,11 +4,12 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import mxnet
 import numpy
 import pytest
-from mxnet import cpu
+from mxnet import cpu, np
 from mxnet.gluon import rnn
 
 import d2l_gru as d2l
@@ -83,6 +84,51 @@ def test_rows_go_to_workers_and_then_to_devices():
     assert pair.rows(12) == [slice(0, 6), slice(6, 12)]
     pair.rank, pair.num_workers = 2, 3
     assert pair.rows(12) == [slice(8, 10), slice(10, 12)]
+
+
+@pytest.fixture
+def job():
+    """Two devices of worker 1 of 3; of the others, a store on this machine hears nothing."""
+    made = DataParallel([large(scratch(cpu(0))), scratch(cpu(1))], "local")
+    made.rank, made.num_workers = 1, 3
+    return made
+
+
+def test_what_workers_sum_up_keeps_its_shape(job):
+    before = values(job.models[0])
+    for summed in (5, [1, 2], [[1, 2], [3, 4]], [3, 4], [7]):
+        found = job.sum_over_workers(summed)
+        assert found.dtype == "float32" and found.tolist() == summed
+    for key, value in enumerate(before):  # its sums have keys of their own
+        held = np.zeros(value.shape)
+        job.store.pull(key, out=held)
+        numpy.testing.assert_array_equal(held.asnumpy(), value)
+    job.num_workers = 1
+    assert job.sum_over_workers([1, 2]).tolist() == [1, 2]
+
+
+def test_a_worker_tells_of_its_rows_and_of_the_speed_of_all(job):
+    (X, Y), *_ = loader()
+    alone = d2l.train_epoch(large(scratch(cpu())), [(X[4:8], Y[4:8])], 0.5, cpu(), None)
+    start = time.perf_counter()
+    ppl, speed, norm = train_epoch_parallel(job, [(X, Y)], 0.5, None)
+    assert speed >= Y.size / (time.perf_counter() - start)
+    assert ppl == pytest.approx(alone[0], rel=1e-5)
+    assert norm == pytest.approx(alone[2] / 3, rel=1e-5)  # a share of the whole minibatch's
+
+
+@pytest.mark.parametrize("layers", [(), (2,)])
+def test_states_are_joined_over_workers_and_split_again(job, layers):
+    whole = numpy.zeros((*layers, 12, H), "float32")
+    whole[..., 4:8, :] = numpy.random.default_rng(0).normal(size=(*layers, 4, H))
+    states = job.split_state([whole, 2 * whole])
+    for i, state in enumerate(states):
+        for H0, expected in zip(state, [whole, 2 * whole], strict=True):
+            assert H0.ctx == job.devices[i]
+            numpy.testing.assert_array_equal(H0.asnumpy(), expected[..., 4 + 2 * i : 6 + 2 * i, :])
+    for found, expected in zip(job.join_states(states), [whole, 2 * whole], strict=True):
+        assert found.dtype == "float32"
+        numpy.testing.assert_array_equal(found, expected)
 
 
 def test_bad_input_is_named():

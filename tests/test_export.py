@@ -1,7 +1,9 @@
 """Weights for the pages: rounded as promised, and back again."""
 
+import base64
 import gzip
 import json
+import re
 
 import numpy
 import pytest
@@ -12,6 +14,7 @@ from tools_of_the_build import ROOT
 import d2l_gru as d2l
 from d2l_gru import corpus, export
 from d2l_gru.__main__ import main
+from d2l_gru.run import Run, Setting
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def test_rounding_is_within_half_a_step():
     rng = numpy.random.default_rng(0)
     array = rng.normal(size=(6, 9)).astype("float32") * [[1e-3], [1], [50], [0], [1], [1]]
     values, scales = export.quantise(array)
-    assert values.dtype == "int8" and abs(values).max() == 127
+    assert (values.dtype, scales.dtype) == ("int8", "float32") and abs(values).max() == 127
     error = abs(values * scales[:, None] - array)
     assert (error <= scales[:, None] / 2 * (1 + 1e-5)).all() and (error[3] == 0).all()
     row, scale = export.quantise(array[0])
@@ -40,6 +43,9 @@ def test_a_row_too_small_for_steps_becomes_0():
     array = numpy.float32([[180, -180], [1, 2]]) * [[2.0**-149], [1]]
     values, scales = export.quantise(array)
     assert values.tolist() == [[0, 0], [64, 127]] and scales[0] == 1
+    tiny = numpy.finfo("float32").tiny
+    values, scales = export.quantise(numpy.float32([[-127, 127]]) * tiny)
+    assert values.tolist() == [[-127, 127]] and scales[0] == tiny
 
 
 def test_what_is_packed_comes_back_rounded(model):
@@ -92,19 +98,57 @@ def test_a_script_is_the_same_to_the_letter(tmp_path, snapshot):
     moments = [{"params": rows, "epoch": 1}, {"params": rows, "epoch": 2, "perplexity": 1.5}]
     vocab, path = d2l.Vocab(list("aaü")), tmp_path / "gru.js"
     path.write_text("an older one")
-    export.write(path, "ü", moments, vocab, {"date": "today"})
+    export.write(path, "ü", moments, vocab, {"trained": "with lr = 1"})
     assert path.read_text(encoding="utf-8") == snapshot
     assert list(tmp_path.iterdir()) == [path]
+    entry = export.read(path)
+    assert (entry["name"], entry["trained"]) == ("ü", "with lr = 1")
+    for name, rounded in entry["snapshots"][1]["params"].items():
+        numpy.testing.assert_allclose(rounded, rows[name], atol=0.05)
+
+
+def concise(layer):
+    made = d2l.RNNModel(layer, 5)
+    made.prepare(cpu())
+    made(np.zeros((1, 1), dtype="int32"), made.begin_state(1, cpu()))
+    return made
+
+
+def scratch(num_params):
+    def get_params(*sizes):
+        return d2l.get_params(*sizes)[:num_params]
+
+    return d2l.RNNModelScratch(5, 8, cpu(), get_params, d2l.init_gru_state, d2l.gru)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: scratch(11),
+        lambda: scratch(6),
+        lambda: concise(rnn.LSTM(8)),
+        lambda: concise(rnn.GRU(8, num_layers=2)),
+    ],
+)
+def test_another_model_is_refused(make):
+    said = "^only a concise model with one GRU layer can be exported$"
+    with pytest.raises(ValueError, match=said):
+        export.weights(make())
+
+
+@pytest.mark.parametrize("scale", [0, -1, 1e38, numpy.inf, numpy.nan])
+def test_a_scale_that_is_none_is_refused(model, scale):
+    data = base64.b64decode(export.pack(export.weights(model)))
+    data = numpy.float32(scale).tobytes() + data[4:]
+    with pytest.raises(ValueError, match="^a scale of W_x is none$"):
+        export.unpack(base64.b64encode(data).decode(), 8, 5)
 
 
 def test_what_cannot_be_is_named(model, tmp_path):
-    d2l.set_seed(0)
-    scratch = d2l.RNNModelScratch(5, 8, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru)
-    with pytest.raises(ValueError, match="only a concise model with one GRU layer"):
-        export.weights(scratch)
     text = export.pack(export.weights(model))
-    for size in (7, 9):
-        with pytest.raises(ValueError, match=f"{size} hidden units need .* bytes, not"):
+    for size, needed in ((7, 534), (9, 730)):
+        said = f"^{size} hidden units need {needed} bytes, not 629$"
+        with pytest.raises(ValueError, match=said):
             export.unpack(text, size, 5)
     path = tmp_path / "other.js"
     moment = {"params": export.weights(model)}
@@ -118,9 +162,49 @@ def test_what_cannot_be_is_named(model, tmp_path):
         path.write_text(script)
         with pytest.raises(ValueError, match=f"{path} is no script of exported weights"):
             export.read(path)
+    for script, said in [
+        ("alert(1) = 1", "it does not start with (globalThis.gruModels ??= {})"),
+        (broken[3], "numHiddens must be >= 1, not -1"),
+    ]:
+        path.write_text(script)
+        with pytest.raises(ValueError) as caught:
+            export.read(path)
+        assert str(caught.value) == (
+            f"{path} is no script of exported weights: ValueError({said!r})"
+        )
     path.write_bytes(b"\xff")
     with pytest.raises(ValueError, match=f"{path} is no script of exported weights"):
         export.read(path)
+
+
+def test_the_script_of_a_run_tells_where_it_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("the time machine " * 5)
+    setting = {"corpus": "text", "num_hiddens": 8, "batch_size": 4, "num_steps": 9}
+    run = Run(Setting(**setting, num_epochs=2), cpu())
+    for epoch in (0, 1, 2):
+        run.save("run")
+        assert main(["export", "run", "of a run.js"]) == 0
+        size = (tmp_path / "of a run.js").stat().st_size
+        assert capsys.readouterr() == (f"of a run.js: {size:,} bytes\n", "")
+        entry = export.read("of a run.js")
+        (moment,) = entry.pop("snapshots")
+        assert entry == {
+            "name": "of a run",
+            "tokens": run.vocab.idx_to_token,
+            "numHiddens": 8,
+            "corpusSha256": run.sha256,
+        }
+        params = moment.pop("params")
+        assert export.pack(params) == export.pack(export.weights(run.model))
+        assert moment.pop("epoch") == epoch
+        assert [*moment.values()] == run.history.perplexity[-1:]
+        for _ in run.updates_of_epoch():
+            pass
+    assert [*moment] == ["perplexity"]
+    assert main(["export", "nowhere", "a.js"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: no checkpoint in nowhere") and err.count("\n") == 1
 
 
 def test_a_checkpoint_becomes_a_script(tmp_path, monkeypatch, capsys):
@@ -149,6 +233,10 @@ def test_the_command_says_what_it_wants(monkeypatch, capsys, snapshot):
     with pytest.raises(SystemExit, match="^0$"):
         main(["export", "--help"])
     assert capsys.readouterr().out == snapshot
+    with pytest.raises(SystemExit, match="^0$"):
+        main(["--help"])
+    said = "^ +export +write a checkpoint's weights as a script$"
+    assert re.search(said, capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_book_s_files_are_what_they_say(real_corpus):

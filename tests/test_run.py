@@ -1,20 +1,24 @@
 """Runs that are stopped and go on: the same, bit for bit, as one that was never stopped."""
 
 import dataclasses
+import hashlib
+import platform
 import random
 import signal
 import subprocess
 import sys
 import time
-from itertools import islice
+from itertools import cycle, islice
+from types import SimpleNamespace
 
+import mxnet
 import numpy
 import pytest
 from mxnet import cpu
 from mxnet.gluon import rnn
 
 import d2l_gru as d2l
-from d2l_gru import checkpoint
+from d2l_gru import checkpoint, corpus
 from d2l_gru.run import Run, Setting, load_model, read_checkpoint, read_text
 
 TEXT = "Grüße! the quick brown fox jumps over the lazy dog, and the dog does not mind. " * 6
@@ -110,6 +114,113 @@ def test_a_run_goes_on_with_another_number_of_devices(text, tmp_path, model, use
         numpy.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@each_kind
+def test_a_short_run_goes_on_from_each_update_and_anywhere(text, tmp_path, model, use_random_iter):
+    text.write_text(TEXT[:36], encoding="utf-8")  # three minibatches
+    size = {"num_hiddens": 3, "batch_size": 2, "num_steps": 5, "num_epochs": 2}
+    setting = small(text, model=model, use_random_iter=use_random_iter, **size)
+    whole = finish(Run(setting, cpu()))
+    places, run, start = cycle([[cpu(0), cpu(1)], cpu()]), Run(setting, cpu()), time.perf_counter()
+    while not run.done:
+        updates, epoch, seconds = run.updates, run.epoch, run.seconds
+        next(run.updates_of_epoch(), None)
+        if run.epoch == epoch:
+            assert run.updates == updates + 1
+            assert seconds < run.seconds < time.perf_counter() - start
+        else:
+            assert (run.epoch, run.batch, run.seconds) == (epoch + 1, 0, 0)
+            assert run.history.tokens_per_second[-1] > 30 / (time.perf_counter() - start)
+        run.save(tmp_path / "kept")
+        run = Run(setting, next(places), checkpoint.latest(tmp_path / "kept")[1:])
+    assert run.updates == whole.updates == 6
+    assert run.history.perplexity == pytest.approx(whole.history.perplexity, rel=1e-5)
+    assert run.history.gradient_norm == pytest.approx(whole.history.gradient_norm, rel=1e-4)
+    for a, b in zip(values(run.model), values(whole.model), strict=True):
+        numpy.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
+    run = Run(small(text, model="scratch", num_epochs=7, max_tokens=200), cpu())
+    for _ in run.updates_of_epoch():
+        pass
+    for _ in islice(run.updates_of_epoch(), 2):
+        pass
+    arrays, meta = checkpoint.load(run.save(tmp_path / "kept"))
+    random_state = meta.pop("random_state")
+    assert (random_state[0], tuple(random_state[1]), random_state[2]) == run.random_state
+    assert meta == {
+        "setting": dataclasses.asdict(run.setting),
+        "optimiser": {"name": "sgd", "lr": 1.0},
+        "corpus_sha256": hashlib.sha256(text.read_bytes()).hexdigest(),
+        "vocab": [list(pair) for pair in run.vocab.token_freqs],
+        "epoch": 2,
+        "batch": 2,
+        "updates": 7,
+        "num_tokens": 2 * 4 * 9,
+        "seconds": run.seconds,
+        "history": dataclasses.asdict(run.history),
+        "versions": {"python": platform.python_version(), "mxnet": mxnet.__version__},
+    }
+    for i, param in enumerate(run.model.parameters()):
+        numpy.testing.assert_array_equal(arrays.pop(f"parameter {i}"), param.asnumpy())
+    numpy.testing.assert_array_equal(arrays.pop("state 0"), run.state[0].asnumpy())
+    assert {name: (array.dtype, float(array)) for name, array in arrays.items()} == {
+        "loss": ("float32", float(run.total)),
+        "largest norm": ("float32", float(run.largest)),
+    }
+
+
+class Second:
+    """A store on this machine that calls itself that of the second worker of two."""
+
+    rank, num_workers = 1, 2
+
+    def __init__(self):
+        self.local = mxnet.kv.create("local")
+
+    def __getattr__(self, name):
+        return getattr(self.local, name)
+
+
+@pytest.mark.parametrize("model", ["scratch", "concise"])
+def test_a_worker_takes_its_rows_and_leaves_saving_to_the_first(text, tmp_path, model):
+    begun = Run(small(text, model=model), cpu())
+    next(begun.updates_of_epoch())
+    kept = checkpoint.load(begun.save(tmp_path / "kept"))
+    run = Run(begun.setting, [cpu(0)], kept, Second())
+    assert run.rank == 1 and begun.rank == 0 and run.device == cpu(0)
+    numpy.testing.assert_array_equal(run.state[0][0].asnumpy(), kept[0]["state 0"][..., 2:, :])
+    assert float(run.total) == 0 < float(begun.total)  # the sum over workers counts it once
+    assert float(run.largest) == float(begun.largest)
+    assert run.save(tmp_path / "other") is None and not (tmp_path / "other").exists()
+    next(run.updates_of_epoch())
+    assert (run.updates, run.batch, run.num_tokens) == (2, 2, 2 * 36)
+
+
+def test_workers_agree_on_what_they_do(text):
+    run = Run(small(text), cpu())
+    assert run.wants(True, False) == (True, False) and run.wants(0, 1) == (False, True)
+
+    def beside(other):
+        return SimpleNamespace(sum_over_workers=lambda own: numpy.float32(own) + other)
+
+    for other in ([0, 0], [0, 1], [1, 0], [1, 1]):
+        run.parallel = beside(other)
+        wanted = run.wants(True, False), run.wants(False, False)
+        assert wanted == ((True, bool(other[1])), (bool(other[0]), bool(other[1])))
+    run.updates = 5_000_003
+    run.parallel = beside([1, 3])
+    run._check_that_workers_agree()
+    for others in ([1, 2], [2, 3]):
+        run.parallel = beside(others)
+        with pytest.raises(ValueError) as caught:
+            run._check_that_workers_agree()
+    assert str(caught.value) == (
+        "the workers of this job resume at different updates: give them one folder of "
+        "checkpoints, on a file system that they share"
+    )
+
+
 @pytest.mark.slow
 def test_killed_twenty_times_a_run_ends_the_same(text, tmp_path):
     rng, kills = random.Random(0), 0
@@ -152,7 +263,10 @@ def test_another_text_is_refused_and_named(text, tmp_path):
     run = Run(small(text), cpu())
     run.save(tmp_path / "kept")
     text.write_text(TEXT + "!", encoding="utf-8")
-    with pytest.raises(ValueError, match="was trained on a text of SHA-256 .* but .*text.txt has"):
+    there = hashlib.sha256(text.read_bytes()).hexdigest()
+    said = f"the checkpoint was trained on a text of SHA-256 {run.sha256[:16]}, "
+    said += f"but {text} has {there[:16]}"
+    with pytest.raises(ValueError, match=f"^{said}$"):
         Run(run.setting, cpu(), checkpoint.latest(tmp_path / "kept")[1:])
 
 
@@ -276,11 +390,33 @@ def test_arrays_that_no_run_wrote_are_refused(text, tmp_path):
         ({"max_tokens": 0}, "max_tokens.*0"),
         ({"clip": 0}, "clip.*None.*0"),
         ({"seed": -1}, "seed.*-1"),
+        ({"num_layers": 0}, "num_layers must be >= 1, not 0"),
+        ({"batch_size": 0}, "batch_size must be >= 1, not 0"),
+        ({"num_steps": 0}, "num_steps must be >= 1, not 0"),
+        ({"corpus": 5}, "corpus must be the path of a text, not 5"),
+        ({"use_random_iter": 1}, "use_random_iter must be a bool, not 1"),
     ],
 )
-def test_a_bad_setting_is_named(changed, said):
-    with pytest.raises((ValueError, TypeError), match=said):
+def test_a_bad_setting_is_named(changed, said, snapshot):
+    with pytest.raises((ValueError, TypeError), match=said) as caught:
         Setting(**changed)
+    assert str(caught.value) == snapshot
+
+
+def test_the_least_setting_is_good(tmp_path):
+    names = ("max_tokens", "num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs")
+    least = dict.fromkeys(names, 1) | {"lr": 1e-9, "clip": 1e-9, "seed": 0}
+    for model in ("scratch", "concise"):
+        assert Setting(model=model, corpus=tmp_path, **least).num_hiddens == 1
+    assert Setting(max_tokens=-1, clip=None, num_layers=2).clip is None
+
+
+def test_the_book_s_text_is_the_one_of_the_book(monkeypatch):
+    monkeypatch.setenv("D2L_GRU_DATA", "sample")
+    ids, vocab, sha256 = read_text("timemachine", 50)
+    expected, _ = d2l.load_corpus_time_machine(50)
+    assert ids == expected and len(ids) == 50 and len(vocab) > 20
+    assert sha256 == hashlib.sha256(corpus.find().path.read_bytes()).hexdigest()
 
 
 def test_bad_texts_are_named(tmp_path):
@@ -288,12 +424,13 @@ def test_bad_texts_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=str(path)):
         read_text(str(path), -1)
     path.write_bytes(b"abc \xff")
-    with pytest.raises(ValueError, match=f"{path} is not UTF-8"):
+    said = "'utf-8' codec can't decode byte 0xff in position 4: invalid start byte"
+    with pytest.raises(ValueError, match=f"^{path} is not UTF-8: {said}$"):
         read_text(str(path), -1)
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=f"{path} is empty"):
+    with pytest.raises(ValueError, match=f"^{path} is empty$"):
         read_text(str(path), -1)
-    with pytest.raises(OSError, match="/dev/zero is no file"):
+    with pytest.raises(OSError, match="^/dev/zero is no file$"):
         read_text("/dev/zero", -1)
     path.write_text("abc")
     with pytest.raises(ValueError, match="max_tokens.*0"):

@@ -124,8 +124,11 @@ def test_a_checkpoint_s_model_is_loaded_by_either(torch, folder):
 
 
 def test_several_devices_need_mxnet(torch, folder):
-    with pytest.raises(ValueError, match="several devices or workers need MXNet"):
+    said = "^several devices or workers need MXNet; with PyTorch a run has one device$"
+    with pytest.raises(ValueError, match=said):
         Run(small("scratch"), [torch.device("cpu")] * 2)
+    with pytest.raises(ValueError, match=said):
+        Run(small("scratch"), torch.device("cpu"), store="device")
 
 
 def test_the_commands_take_a_framework(folder, capsys):

@@ -170,6 +170,16 @@ def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
     }
 
 
+def test_all_of_a_run_lives_on_its_device(text, tmp_path):
+    begun = Run(small(text), cpu(1))
+    fresh = [begun.total, begun.largest]
+    next(begun.updates_of_epoch())
+    kept = checkpoint.load(begun.save(tmp_path / "kept"))
+    for run in (begun, Run(begun.setting, cpu(1), kept)):
+        held = [*run.state, run.total, run.largest, *run.model.parameters()]
+        assert {array.ctx for array in fresh + held} == {cpu(1)}
+
+
 class Second:
     """A store on this machine that calls itself that of the second worker of two."""
 
@@ -373,7 +383,7 @@ def test_arrays_that_no_run_wrote_are_refused(text, tmp_path):
         with pytest.raises(ValueError, match=said):
             load_model(arrays | wrong, meta, cpu())
     other = meta | {"vocab": [[token + "!", count] for token, count in meta["vocab"]]}
-    with pytest.raises(ValueError, match="vocabulary is not that of its text"):
+    with pytest.raises(ValueError, match="^the checkpoint's vocabulary is not that of its text$"):
         Run(begun.setting, cpu(), (arrays, other))
 
 

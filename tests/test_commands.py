@@ -136,6 +136,7 @@ def test_a_log_that_runs_ahead_of_the_checkpoint_is_cut(folder):
     assert entries(folder / "log")[2]["perplexity"] > 1
 
 
+@pytest.mark.processes
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(folder):
     command = [sys.executable, "-m", "d2l_gru", "train", "--corpus", "text", *SMALL]
     command += ["--num-epochs", "100000", "--checkpoints", "run", "--log", "log"]

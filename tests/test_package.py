@@ -50,6 +50,7 @@ def test_importing_the_package_loads_no_framework_and_prints_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
+@pytest.mark.processes
 def test_using_a_model_switches_mxnet_to_numpy_semantics():
     done = python("import d2l_gru as d2l; d2l.gru; from mxnet import npx; print(npx.is_np_array())")
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
@@ -84,6 +85,7 @@ def test_an_mxnet_without_its_libraries_is_explained_too():
     assert last.startswith("ImportError: MXNet cannot be imported (libcuda.so.1: cannot open")
 
 
+@pytest.mark.processes
 def test_a_numpy_without_bool_is_handled():
     done = python("""if True:
         import numpy

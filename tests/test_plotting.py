@@ -191,6 +191,7 @@ def test_a_notebook_that_a_program_runs_gets_the_whole_curve_once(kernel):
     assert svg == second[0][1]["data"]["image/svg+xml"]
 
 
+@pytest.mark.processes
 def test_a_live_notebook_sees_the_curve_grow_and_a_bar_come_and_go(kernel):
     messages = kernel.run(TRAINING.format(pause=0.6), live=True)
     svgs = [

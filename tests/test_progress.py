@@ -118,6 +118,7 @@ def test_a_live_notebook_is_one_that_can_be_typed_into(monkeypatch, shell, live)
     assert is_live_notebook() is False and "IPython" not in sys.modules
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("code", "out"), [(LOOP, "6\n"), (TRAIN, "trained\n")])
 def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(code, out):
     printed, written = on_a_terminal(code)
@@ -126,6 +127,7 @@ def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(code, out):
     assert screen_after(written) == ""
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("code", "out"), [(LOOP, "6\n"), (TRAIN, "trained\n")])
 def test_a_pipe_gets_nothing(code, out):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -97,6 +97,7 @@ def test_a_run_goes_on_from_any_update(text, tmp_path, model, use_random_iter):
     assert same(run.model, whole.model)
 
 
+@pytest.mark.slow
 @each_kind
 def test_a_run_goes_on_with_another_number_of_devices(text, tmp_path, model, use_random_iter):
     setting = small(text, model=model, use_random_iter=use_random_iter)

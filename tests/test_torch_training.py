@@ -82,6 +82,7 @@ def train_reference(p, reset, batches, lr, clip):
     return numpy.mean(losses)
 
 
+@pytest.mark.slow
 @each_kind
 def test_fifty_epochs_agree_with_float64(kind):
     on_mxnet, on_torch = twins(kind)

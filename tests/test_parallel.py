@@ -86,35 +86,68 @@ def test_rows_go_to_workers_and_then_to_devices():
     assert pair.rows(12) == [slice(8, 10), slice(10, 12)]
 
 
+class Echo:
+    """A store on this machine that calls itself that of worker 1 of 3, who all say the same."""
+
+    rank, num_workers = 1, 3
+
+    def __init__(self):
+        self.local = mxnet.kv.create("local")
+        self.init, self.pull = self.local.init, self.local.pull
+
+    def push(self, key, value, priority=0):
+        self.local.push(key, 3 * (value if isinstance(value, list) else [value]), priority)
+
+
 @pytest.fixture
 def job():
-    """Two devices of worker 1 of 3; of the others, a store on this machine hears nothing."""
-    made = DataParallel([large(scratch(cpu(0))), scratch(cpu(1))], "local")
-    made.rank, made.num_workers = 1, 3
-    return made
+    """Two devices of that worker."""
+    return DataParallel([large(scratch(cpu(0))), scratch(cpu(1))], Echo())
 
 
 def test_what_workers_sum_up_keeps_its_shape(job):
     before = values(job.models[0])
-    for summed in (5, [1, 2], [[1, 2], [3, 4]], [3, 4], [7]):
-        found = job.sum_over_workers(summed)
+    for own, summed in [(5, 15), ([1, 2], [3, 6]), ([[1, 2]], [[3, 6]]), ([2, 1], [6, 3])]:
+        found = job.sum_over_workers(own)
         assert found.dtype == "float32" and found.tolist() == summed
     for key, value in enumerate(before):  # its sums have keys of their own
         held = np.zeros(value.shape)
         job.store.pull(key, out=held)
         numpy.testing.assert_array_equal(held.asnumpy(), value)
-    job.num_workers = 1
-    assert job.sum_over_workers([1, 2]).tolist() == [1, 2]
+    alone = DataParallel([scratch(cpu(0))]).sum_over_workers([1, 2])
+    assert alone.dtype == "float32" and alone.tolist() == [1, 2]
 
 
-def test_a_worker_tells_of_its_rows_and_of_the_speed_of_all(job):
+def test_three_workers_with_the_same_rows_are_as_one(job):
+    one = large(scratch(cpu()))
     (X, Y), *_ = loader()
-    alone = d2l.train_epoch(large(scratch(cpu())), [(X[4:8], Y[4:8])], 0.5, cpu(), None)
+    alone = d2l.train_epoch(one, [(X[4:8], Y[4:8])], 0.5, cpu(), None)
     start = time.perf_counter()
     ppl, speed, norm = train_epoch_parallel(job, [(X, Y)], 0.5, None)
-    assert speed >= Y.size / (time.perf_counter() - start)
-    assert ppl == pytest.approx(alone[0], rel=1e-5)
-    assert norm == pytest.approx(alone[2] / 3, rel=1e-5)  # a share of the whole minibatch's
+    assert speed >= Y.size / (time.perf_counter() - start)  # of all of them
+    assert (ppl, norm) == pytest.approx((alone[0], alone[2]), rel=1e-5)
+    for a, b in zip(values(one), values(job.models[1]), strict=True):
+        numpy.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_gradients_are_clipped_at_1_and_minibatches_go_on_unless_told_otherwise():
+    d2l.set_seed(0)
+    one, batches = large(scratch(cpu())), list(loader())
+    first = large(scratch(cpu()))
+    for param in [*one.params, *first.params]:
+        param *= 5
+    pair = DataParallel([first, scratch(cpu(1))])
+    before = values(one)
+    (_, _, norm) = train_epoch_parallel(pair, batches[:1], 1e-30)
+    assert norm > 1.2
+    train_epoch_parallel(pair, batches[:1], 0.1)
+    moved = [a - b for a, b in zip(before, values(pair.models[0]), strict=True)]
+    assert numpy.sqrt(sum((a**2).sum() for a in moved)) == pytest.approx(0.1, rel=1e-4)
+
+    d2l.train_epoch(one, batches[:1], 0.1, cpu())
+    alone = d2l.train_epoch(one, batches, 0.1, cpu())
+    split = train_epoch_parallel(pair, batches, 0.1)
+    assert (split[0], split[2]) == pytest.approx((alone[0], alone[2]), rel=1e-4)
 
 
 @pytest.mark.parametrize("layers", [(), (2,)])
@@ -128,25 +161,43 @@ def test_states_are_joined_over_workers_and_split_again(job, layers):
             numpy.testing.assert_array_equal(H0.asnumpy(), expected[..., 4 + 2 * i : 6 + 2 * i, :])
     for found, expected in zip(job.join_states(states), [whole, 2 * whole], strict=True):
         assert found.dtype == "float32"
-        numpy.testing.assert_array_equal(found, expected)
+        numpy.testing.assert_array_equal(found, 3 * expected)
 
 
-def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="at least one"):
-        DataParallel([])
-    with pytest.raises(ValueError, match=r"device of its own.*cpu\(0\), cpu\(0\)"):
-        DataParallel([scratch(cpu(0)), scratch(cpu(0))])
-    with pytest.raises(ValueError, match="differ in shape"):
-        DataParallel([scratch(cpu(0)), concise(cpu(1))])
-    with pytest.raises(ValueError, match="kvstore must be one of .*, not 'post'"):
-        DataParallel([scratch(cpu(0))], "post")
+def epoch(train_iter, lr=1, **more):
     pair = DataParallel([scratch(cpu(0)), scratch(cpu(1))], mxnet.kv.create("local"))
-    with pytest.raises(ValueError, match="5 rows cannot be dealt out evenly to 1 workers with 2"):
-        train_epoch_parallel(pair, loader(batch_size=5), 1)
-    with pytest.raises(ValueError, match="no minibatch"):
-        train_epoch_parallel(pair, [], 1)
-    with pytest.raises(ValueError, match="lr"):
-        train_epoch_parallel(pair, loader(), 0)
+    return train_epoch_parallel(pair, train_iter, lr, **more)
+
+
+def minibatch():
+    return next(iter(loader()))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: DataParallel([]),
+        lambda: DataParallel([scratch(cpu(0)), scratch(cpu(0))]),
+        lambda: DataParallel([scratch(cpu(0)), concise(cpu(1))]),
+        lambda: DataParallel([scratch(cpu(0))], "post"),
+        lambda: DataParallel([scratch(cpu(0))]).rows(0),
+        lambda: epoch(loader(batch_size=5)),
+        lambda: epoch([]),
+        lambda: epoch(loader(), 0),
+        lambda: epoch(loader(), clip=0),
+        lambda: epoch([(minibatch()[0], minibatch()[1][:, :2])]),
+        lambda: epoch([(minibatch()[0], minibatch()[1] + V)]),
+    ],
+)
+def test_bad_input_is_named(call, snapshot):
+    d2l.set_seed(0)
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == snapshot
+
+
+def test_one_row_is_enough():
+    assert DataParallel([scratch(cpu(0))]).rows(1) == [slice(0, 1)]
 
 
 WORKER = """

@@ -48,14 +48,14 @@ def test_a_hint_says_no_more_than_is_known(path):
 def test_a_card_says_no_more_than_is_known(path):
     known = provenance.facts(nbformat.read(path, as_version=4))
     assert known == {"seeds": "2, 10"}
-    run = RUN | {"versions": {"mxnet": "1.9.1", "numpy": "1"}, "cells": {"1": 1.3, "12": 58.6}}
+    run = RUN | {"versions": {"mxnet": "1.9.1", "numpy": "1"}, "cells": {"12": 58.6, "2": 1.3}}
     stamp(path, parts={"code": "1234"}, run=run)
     assert provenance.facts(nbformat.read(path, as_version=4)) == {
         "seeds": "2, 10",
         "code": "<code>1234</code>",
         "lock": "<code>abcd</code>",
         "run": "2026-11-25 on cpu(0), in 61 seconds",
-        "seconds": "1 in code cell 1, 59 in code cell 12",
+        "seconds": "1 in code cell 2, 59 in code cell 12",
         "versions": "mxnet 1.9.1, numpy 1",
     }
 

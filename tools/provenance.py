@@ -75,7 +75,8 @@ def facts(notebook):
         on = f" on {run['device']}" if run["device"] else ""
         known["run"] = f"{run['date']}{on}, in {run['seconds']:.0f} seconds"
         if cells := run.get("cells"):
-            took = (f"{seconds:.0f} in code cell {number}" for number, seconds in cells.items())
+            numbers = sorted(cells, key=int)
+            took = (f"{cells[number]:.0f} in code cell {number}" for number in numbers)
             known["seconds"] = ", ".join(took)
         known["versions"] = ", ".join(map(" ".join, run["versions"].items()))
     sources = "\n".join(cell.source for cell in code_cells(notebook))

@@ -13,6 +13,7 @@ import difflib
 import fnmatch
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sys
@@ -26,7 +27,7 @@ from mutmut.mutation.file_mutation import mutate_file_contents
 
 ROOT = Path(__file__).parent.parent
 MUTATED = ROOT / "_build" / "mutants"
-HARMLESS = yaml.safe_load((ROOT / "tests" / "harmless.yml").read_text()) or {}
+HARMLESS = yaml.safe_load((ROOT / "tests" / "harmless.yml").read_text())
 LONGEST = 0.5  # seconds; a slower test counts only for functions that no quicker one calls
 SCORE = 0.95
 
@@ -125,11 +126,15 @@ def find(function, tests, items):
 
 
 def change(function, number):
-    """Return what a mutant changes, as one line."""
-    old, new = variants[function]["orig"], variants[function][number]
-    lines = [line for line in difflib.ndiff(old, new) if line[0] in "-+"]
-    parts = [" ".join(line[2:].strip() for line in lines if line[0] == sign) for sign in "-+"]
-    return " -> ".join(parts)
+    """Return what a mutant has in the place of what, each in one line."""
+    lines = [*difflib.ndiff(variants[function]["orig"], variants[function][number])]
+    return [" ".join(line[2:].strip() for line in lines if line[0] == sign) for sign in "-+"]
+
+
+def harmless(name, new):
+    """Return why a mutant is one that nobody could tell from the package, if it is listed."""
+    listed = HARMLESS["any function"] | HARMLESS.get(name, {})
+    return next((why for pattern, why in listed.items() if re.search(pattern, new)), None)
 
 
 def readable(function):
@@ -152,21 +157,28 @@ def pytest_runtestloop(session):
     report = []
     with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
         for function, found in pool.imap_unordered(call, sorted(functions)):
-            killed["all"] += len(found)
+            if not calls[function]:
+                killed["untried"] += len(found)
+                report.append(
+                    f"{readable(function)}: no quick test calls it, {len(found)} mutants\n"
+                )
+                continue
+            killed["tried"] += len(found)
             for number, test in found.items():
                 if test:
                     killed["found"] += 1
                     continue
-                said = f"{readable(function)}: {change(function, number)}"
-                why = "no quick test calls it" if not calls[function] else "no test fails"
-                harmless = HARMLESS.get(said)
-                killed["harmless"] += bool(harmless)
-                report.append(f"{said}\n    {harmless or why}  [{function}__mutmut_{number}]\n")
+                old, new = change(function, number)
+                why = harmless(readable(function), new)
+                killed["harmless"] += bool(why)
+                why = why or "NO TEST FAILS"
+                report.append(f"{readable(function)} ({number})\n  - {old}\n  + {new}\n  {why}\n")
     (MUTATED / "survivors.txt").write_text("\n".join(sorted(report)))
-    share = killed["found"] / max(1, killed["all"])
+    share = killed["found"] / max(1, killed["tried"])
     print(
-        f"\n{killed['found']} of {killed['all']} mutants are found ({share:.1%}); "
-        f"{killed['harmless']} of the others are listed as harmless. See {MUTATED}/survivors.txt"
+        f"\n{killed['found']} of {killed['tried']} mutants are found ({share:.1%}), and "
+        f"{killed['harmless']} can do no harm; {killed['untried']} are where no quick test comes. "
+        "See _build/mutants/survivors.txt"
     )
     session.testsfailed = int(share < SCORE)
     return True

@@ -35,7 +35,7 @@ class Aside(Book):
         if not old or len({str([c.source for c in code_cells(part)]) for part in (new, old)}) > 1:
             print(f"{name}: different, because the chapter has other code; `make book` runs it")
             return False
-        device = self.run(name, new)
+        device, _ = self.run(name, new)
         settle(tidy(new), old, self.root)  # what is confirmed is then the very same
         pairs = list(enumerate(zip(code_cells(old), code_cells(new), strict=True), 1))
         inexact = {n: pair for n, pair in pairs if pair[0].outputs != pair[1].outputs}

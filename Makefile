@@ -131,7 +131,7 @@ fuzz: setup ## give a hundred thousand damaged files to all that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/test_fuzz.py -s $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist -s \
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist \
 		-m "$(QUICK)" $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %

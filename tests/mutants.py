@@ -24,6 +24,7 @@ import pytest
 import yaml
 from mutmut.mutation import trampoline
 from mutmut.mutation.file_mutation import mutate_file_contents
+from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
 MUTATED = ROOT / "_build" / "mutants"
@@ -32,6 +33,7 @@ LONGEST = 0.5  # seconds; a slower test counts only for functions that no quicke
 SCORE = 0.95
 
 variants = {}  # module.function: {mutant: its code, the original first}
+left_out = []  # tests that fail without a mutant
 
 
 def mutate():
@@ -48,7 +50,8 @@ def mutate():
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.FunctionDef) and "__mutmut_" in node.name:
                 function, _, number = node.name.partition("__mutmut_")
-                body = lines[node.lineno : node.end_lineno]
+                head = lines[node.lineno - 1].replace(node.name, "")
+                body = [head, *lines[node.lineno : node.end_lineno]]
                 variants.setdefault(f"{module}.{function}", {})[number] = body
     sys.path.insert(0, str(MUTATED))
     os.environ["PYTHONPATH"] = str(MUTATED)
@@ -100,7 +103,7 @@ def measure(items):
     for line in said.splitlines():
         number, seconds, failed, *called = line.split()
         if failed == "1":
-            print(f"fails without a mutant, so it is left out: {items[int(number)].nodeid}")
+            left_out.append(items[int(number)].nodeid)
         for function in called if failed == "0" else ():
             calls[function][int(number)] = float(seconds)
     return calls
@@ -153,35 +156,45 @@ def pytest_runtestloop(session):
     functions = fnmatch.filter(variants, session.config.option.mutants)
     global work
     work = lambda function: (function, find(function, calls[function], items))  # noqa: E731
-    killed = collections.Counter()
-    report = []
-    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
-        for function, found in pool.imap_unordered(call, sorted(functions)):
-            if not calls[function]:
-                killed["untried"] += len(found)
-                report.append(
-                    f"{readable(function)}: no quick test calls it, {len(found)} mutants\n"
-                )
+    results, capture = {}, session.config.pluginmanager.getplugin("capturemanager")
+    with (
+        multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool,
+        capture.global_and_fixture_disabled(),
+    ):
+        each = pool.imap_unordered(call, sorted(functions))
+        with contextlib.suppress(KeyboardInterrupt):  # what was tried by then is reported
+            results.update(tqdm(each, total=len(functions), unit="function", leave=False))
+        session.testsfailed = int(report(results, calls) < SCORE)
+    return True
+
+
+def report(results, calls):
+    """Write the mutants that were not found, and print and return the share of those that were."""
+    count, lines = collections.Counter(), []
+    for function, found in results.items():
+        if not calls[function]:
+            count["untried"] += len(found)
+            lines.append(f"{readable(function)}: no quick test calls it, {len(found)} mutants\n")
+            continue
+        count["tried"] += len(found)
+        for number, test in found.items():
+            if test:
+                count["found"] += 1
                 continue
-            killed["tried"] += len(found)
-            for number, test in found.items():
-                if test:
-                    killed["found"] += 1
-                    continue
-                old, new = change(function, number)
-                why = harmless(readable(function), new)
-                killed["harmless"] += bool(why)
-                why = why or "NO TEST FAILS"
-                report.append(f"{readable(function)} ({number})\n  - {old}\n  + {new}\n  {why}\n")
-    (MUTATED / "survivors.txt").write_text("\n".join(sorted(report)))
-    share = killed["found"] / max(1, killed["tried"])
+            old, new = change(function, number)
+            why = harmless(readable(function), new)
+            count["harmless"] += bool(why)
+            why = why or "NO TEST FAILS"
+            lines.append(f"{readable(function)} ({number})\n  - {old}\n  + {new}\n  {why}\n")
+    (MUTATED / "survivors.txt").write_text("\n".join(sorted(lines)))
+    share = count["found"] / max(1, count["tried"])
+    print(*[f"Left out, since it fails without a mutant: {test}" for test in left_out], sep="\n")
     print(
-        f"\n{killed['found']} of {killed['tried']} mutants are found ({share:.1%}), and "
-        f"{killed['harmless']} can do no harm; {killed['untried']} are where no quick test comes. "
+        f"\n{count['found']} of {count['tried']} mutants are found ({share:.1%}), and "
+        f"{count['harmless']} can do no harm; {count['untried']} are where no quick test comes. "
         "See _build/mutants/survivors.txt"
     )
-    session.testsfailed = int(share < SCORE)
-    return True
+    return share
 
 
 def call(function):

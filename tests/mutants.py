@@ -33,6 +33,8 @@ LONGEST = 0.5  # seconds; a slower test counts only for functions that no quicke
 SCORE = 0.95
 
 variants = {}  # module.function: {mutant: its code, the original first}
+items = []  # the tests
+calls = collections.defaultdict(dict)  # function: {test's number: seconds}
 left_out = []  # tests that fail without a mutant
 
 
@@ -87,8 +89,8 @@ def fails(item):
     return item.session.testsfailed > before
 
 
-def measure(items):
-    """Return {function: {test's number: seconds}}, of the tests that pass, from one run of all."""
+def measure():
+    """Find out in one run of all tests which functions each calls, and how long it takes."""
     with child() as (tell, said):
         if tell:
             trampoline._mutant_under_test = "stats"
@@ -99,19 +101,18 @@ def measure(items):
                 failed = fails(item)
                 seconds = time.perf_counter() - start
                 tell(f"{number} {seconds} {failed:d} {' '.join(called)}\n")
-    calls = collections.defaultdict(dict)
     for line in said.splitlines():
         number, seconds, failed, *called = line.split()
         if failed == "1":
             left_out.append(items[int(number)].nodeid)
         for function in called if failed == "0" else ():
             calls[function][int(number)] = float(seconds)
-    return calls
 
 
-def find(function, tests, items):
-    """Return {mutant: the test that fails}; the test is None if none does."""
-    quick = {n: seconds for n, seconds in tests.items() if seconds < LONGEST} or tests
+def find(function):
+    """Return the function and {mutant: the test that fails}; the test is None if none does."""
+    quick = {n: seconds for n, seconds in calls[function].items() if seconds < LONGEST}
+    quick = quick or calls[function]
     order = sorted(quick, key=quick.get)
     found = {}
     for number in variants[function]:
@@ -125,7 +126,7 @@ def find(function, tests, items):
         if said.isdigit():
             order.remove(int(said))
             order.insert(0, int(said))
-    return found
+    return function, found
 
 
 def change(function, number):
@@ -151,24 +152,22 @@ def pytest_runtestloop(session):
     """Try all mutants in the place of running the tests."""
     if session.config.option.collectonly:
         return None
-    items = session.items
-    calls = measure(items)
+    items.extend(session.items)
+    measure()
     functions = fnmatch.filter(variants, session.config.option.mutants)
-    global work
-    work = lambda function: (function, find(function, calls[function], items))  # noqa: E731
     results, capture = {}, session.config.pluginmanager.getplugin("capturemanager")
     with (
         multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool,
         capture.global_and_fixture_disabled(),
     ):
-        each = pool.imap_unordered(call, sorted(functions))
+        each = pool.imap_unordered(find, sorted(functions))
         with contextlib.suppress(KeyboardInterrupt):  # what was tried by then is reported
             results.update(tqdm(each, total=len(functions), unit="function", leave=False))
-        session.testsfailed = int(report(results, calls) < SCORE)
+        session.testsfailed = int(report(results) < SCORE)
     return True
 
 
-def report(results, calls):
+def report(results):
     """Write the mutants that were not found, and print and return the share of those that were."""
     count, lines = collections.Counter(), []
     for function, found in results.items():
@@ -195,7 +194,3 @@ def report(results, calls):
         "See _build/mutants/survivors.txt"
     )
     return share
-
-
-def call(function):
-    return work(function)

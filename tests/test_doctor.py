@@ -147,6 +147,7 @@ def test_the_versions_are_those_of_this_machine():
 def test_what_has_no_command_of_its_own_is_left_to_the_trial(machine, gone):
     machine(CPU_BUILD, **gone)
     assert list(installation.faults()) == []
+    assert None not in [part.says for part in doctor._parts()]
 
 
 def test_a_gpu_that_the_cpu_build_leaves_idle_gets_the_whole_command(machine):

@@ -74,6 +74,13 @@ def test_the_model_made_of_them_is_the_model(model, device):
     numpy.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("name", ["a = b", 'a"] = b', "ä\\"])
+def test_whatever_its_name_a_script_is_read(model, tmp_path, name):
+    moment, vocab = {"params": export.weights(model)}, d2l.Vocab(list("abcd"))
+    export.write(tmp_path / "gru.js", name, [moment], vocab, {})
+    assert export.read(tmp_path / "gru.js")["name"] == name
+
+
 def test_a_script_is_written_and_read(model, tmp_path):
     vocab, path = d2l.Vocab(list("abcd")), tmp_path / "gru.js"
     moment = {"params": export.weights(model), "epoch": 3}

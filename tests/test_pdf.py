@@ -167,6 +167,11 @@ def test_as_many_figures_tables_and_exercises_as_on_the_pages(tmp_path, text):
         assert there > 0 and len(re.findall(caption, whole, re.M)) == there, selector
 
 
+def test_a_table_stands_below_its_caption(text):
+    caption_last = re.compile(r"Table [\dA-Z]+\.\d+: [^\n]+\n\d+$")
+    assert not [page[-80:] for page in text if caption_last.search(page)]
+
+
 def test_a_note_says_where_the_numbers_of_a_chapter_come_from(text):
     whole = "\n".join(text)
     notes = re.findall(r"Numbers that cells placed in the text:\s([^;]+?),\s\d{4}-", whole)

@@ -50,7 +50,8 @@ def _parts():
     builds = installation.builds()
     yield Finding("Python", OK, platform.python_version())
     yield Finding("MXNet", OK, ", ".join(map(" ".join, builds.items())) or "of an unknown build")
-    yield Finding("numpy", OK, installation.version_of("numpy"))
+    if numpy := installation.version_of("numpy"):
+        yield Finding("numpy", OK, numpy)
     driver = cuda.find_driver()
     if "mxnet-cu112" in builds:
         yield Finding("CUDA libraries", OK, "all found in the packages of nvidia")

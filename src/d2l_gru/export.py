@@ -128,10 +128,11 @@ def read(path):
     """
     data = Path(path).read_bytes()
     try:
-        start, _, text = data.decode("utf-8").partition(" = ")
-        if not start.startswith(_PREFIX):
-            raise ValueError(f"it does not start with {_PREFIX}")
-        entry = json.loads(text.rstrip().removesuffix(";"))
+        text, start = data.decode("utf-8"), f"{_PREFIX}["
+        if not text.startswith(start):
+            raise ValueError(f"it does not start with {start}")
+        _, end = json.JSONDecoder().raw_decode(text, len(start))
+        entry = json.loads(text[end:].removeprefix("] = ").rstrip().removesuffix(";"))
         sizes = check_int("numHiddens", entry["numHiddens"], 1), len(entry["tokens"])
         for snapshot in entry["snapshots"]:
             snapshot["params"] = unpack(snapshot["params"], *sizes)

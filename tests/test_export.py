@@ -170,7 +170,7 @@ def test_what_cannot_be_is_named(model, tmp_path):
         with pytest.raises(ValueError, match=f"{path} is no script of exported weights"):
             export.read(path)
     for script, said in [
-        ("alert(1) = 1", "it does not start with (globalThis.gruModels ??= {})"),
+        ("alert(1) = 1", "it does not start with (globalThis.gruModels ??= {})["),
         (broken[3], "numHiddens must be >= 1, not -1"),
     ]:
         path.write_text(script)

@@ -221,8 +221,13 @@ def test_an_error_of_a_launcher_says_who_ended_and_how(error, described):
 @pytest.fixture
 def track(monkeypatch):
     """Return a function that tracks a job whose processes are threads that run functions."""
-    with_parent, handled = threading.Event(), {}
-    monkeypatch.setattr(launch, "_end_with_parent", with_parent.set)
+    with_parent, handled, daemons = threading.Event(), {}, []
+
+    def end_with_parent():
+        daemons.append(threading.current_thread().daemon)
+        with_parent.set()
+
+    monkeypatch.setattr(launch, "_end_with_parent", end_with_parent)
     monkeypatch.setattr(launch.signal, "signal", handled.__setitem__)
 
     def run(*functions, fails=None):
@@ -230,6 +235,7 @@ def track(monkeypatch):
 
         def submit(launcher, job, Thread):
             assert (launcher, job) == ("ssh", {"num_workers": 1})
+            daemons.append(threading.current_thread().daemon)
             for function in functions:
                 thread = Thread(target=function)
                 thread.setDaemon(True)
@@ -243,7 +249,7 @@ def track(monkeypatch):
         status = launch._track("ssh", {"num_workers": 1})
         assert with_parent.wait(1) and list(handled) == [signal.SIGINT]
         assert handled[signal.SIGINT](signal.SIGINT, None) is None
-        assert all(thread.daemon for thread in made)
+        assert daemons == [True, True] and all(thread.daemon for thread in made)
         return status
 
     return run

@@ -150,12 +150,9 @@ def test_mxnet_is_asked_how_many_of_all_were_silent_too_long(monkeypatch):
 
     monkeypatch.setattr(base, "_LIB", types.SimpleNamespace(MXKVStoreGetNumDeadNode=count))
     assert job._missing(Store()) == 10 * 7 + 20
-    monkeypatch.setattr(
-        base,
-        "_LIB",
-        types.SimpleNamespace(MXKVStoreGetNumDeadNode=lambda *_: -1, MXGetLastError=bytes),
-    )
-    with pytest.raises(base.MXNetError):
+    failing = {"MXKVStoreGetNumDeadNode": lambda *_: -1, "MXGetLastError": lambda: b"no store"}
+    monkeypatch.setattr(base, "_LIB", types.SimpleNamespace(**failing))
+    with pytest.raises(base.MXNetError, match="no store"):
         job._missing(Store())
 
 

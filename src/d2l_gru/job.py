@@ -73,7 +73,7 @@ def _watch(store, over):
             whom = f"{missing} of its processes" if role() == "scheduler" else "its scheduler"
             said = f"error: {role()}: the job has not heard of {whom} for {PATIENCE} seconds"
             with contextlib.suppress(OSError):  # the launcher, who would read it, may be gone
-                print(said, file=sys.stderr, flush=True)
+                print(said, file=sys.stderr)
             os._exit(1)
 
 

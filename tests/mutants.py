@@ -29,7 +29,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).parent.parent
 MUTATED = ROOT / "_build" / "mutants"
 HARMLESS = yaml.safe_load((ROOT / "tests" / "harmless.yml").read_text())
-LONGEST = 0.5  # seconds; a slower test counts only for functions that no quicker one calls
+LONGEST = 2  # seconds; a slower test counts only for functions that no quicker one calls
 SCORE = 0.95
 
 variants = {}  # module.function: {mutant: its code, the original first}

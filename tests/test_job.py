@@ -126,7 +126,7 @@ def test_a_process_whose_reader_is_gone_ends_all_the_same(monkeypatch, exits):
     monkeypatch.setenv("DMLC_ROLE", "worker")
     monkeypatch.setattr(job, "HEARTBEAT", 0.01)
     monkeypatch.setattr(job, "_missing", lambda store: 1)
-    with contextlib.suppress(OSError), open(write, "w") as nowhere:
+    with contextlib.suppress(OSError), open(write, "w", buffering=1) as nowhere:
         monkeypatch.setattr(job.sys, "stderr", nowhere)
         with pytest.raises(Ended):
             job._watch(None, threading.Event())

@@ -32,6 +32,10 @@ def test_a_public_name_resolves_and_is_documented(name):
     assert value.__name__ == name and value.__module__.startswith("d2l_gru.")
 
 
+def test_what_a_module_has_anyway_is_in_its_list_too():
+    assert {"__name__", "__all__"} <= set(dir(d2l)) and dir(d2l) == sorted(dir(d2l))
+
+
 def test_another_name_is_an_error():
     with pytest.raises(AttributeError, match="'d2l_gru' has no attribute 'nonsense'"):
         _ = d2l.nonsense

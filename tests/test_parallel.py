@@ -87,11 +87,12 @@ def test_rows_go_to_workers_and_then_to_devices():
 
 
 class Echo:
-    """A store on this machine that calls itself that of worker 1 of 2, who both say the same."""
+    """A store on this machine that calls itself that of a worker of 2, who both say the same."""
 
-    rank, num_workers = 1, 2
+    num_workers = 2
 
-    def __init__(self):
+    def __init__(self, rank=1):
+        self.rank = rank
         self.local = mxnet.kv.create("local")
         self.init, self.pull = self.local.init, self.local.pull
 
@@ -148,6 +149,13 @@ def test_gradients_are_clipped_at_1_and_minibatches_go_on_unless_told_otherwise(
     alone = d2l.train_epoch(one, batches, 0.1, cpu())
     split = train_epoch_parallel(pair, batches, 0.1)
     assert (split[0], split[2]) == pytest.approx((alone[0], alone[2]), rel=1e-4)
+
+
+def test_the_first_worker_s_states_come_first():
+    first = DataParallel([scratch(cpu(0))], Echo(rank=0))
+    mine = numpy.ones((6, H), "float32")
+    (joined,) = first.join_states([[np.array(mine)]])
+    numpy.testing.assert_array_equal(joined, numpy.concatenate([2 * mine, 0 * mine]))
 
 
 @pytest.mark.parametrize("layers", [(), (2,)])

@@ -140,6 +140,23 @@ def test_a_short_run_goes_on_from_each_update_and_anywhere(text, tmp_path, model
         numpy.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.parametrize(("max_tokens", "kept"), [(-1, len(TEXT)), (5, 5), (10_000, len(TEXT))])
+def test_a_text_is_kept_as_far_as_asked(text, max_tokens, kept):
+    ids, vocab, _ = read_text(str(text), max_tokens)
+    assert "".join(vocab.to_tokens(ids)) == TEXT[:kept] and len(vocab) == len({*TEXT, "<unk>"})
+
+
+@pytest.mark.parametrize("at_random", [True, False])
+def test_a_state_is_carried_unless_minibatches_are_drawn_at_random(text, monkeypatch, at_random):
+    run, given = Run(small(text, use_random_iter=at_random), cpu()), []
+    whole = run._step
+    monkeypatch.setattr(run, "_step", lambda *of: given.append(of[2]) or whole(*of))
+    for _ in islice(run.updates_of_epoch(), 3):
+        pass
+    assert run.loader.use_random_iter is at_random
+    assert [state is None for state in given] == [True, at_random, at_random]
+
+
 def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
     run = Run(small(text, model="scratch", num_epochs=7, max_tokens=200), cpu())
     for _ in run.updates_of_epoch():

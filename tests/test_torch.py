@@ -37,6 +37,11 @@ def test_every_name_has_its_twin():
 
 
 @needs_torch
+def test_what_a_module_has_anyway_is_in_its_list_too():
+    assert {"__name__", "__all__"} <= set(dir(d2l)) and dir(d2l) == sorted(dir(d2l))
+
+
+@needs_torch
 @pytest.mark.parametrize("name", d2l.__all__)
 def test_a_name_is_documented_and_takes_what_mxnet_s_takes(name):
     value = getattr(d2l, name)

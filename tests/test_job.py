@@ -33,8 +33,8 @@ def exits(monkeypatch):
 
 @pytest.fixture
 def store(monkeypatch):
-    """Stand in for MXNet's store; return its creation and what is missing, to be set."""
-    found = types.SimpleNamespace(asked=[], served=[], missing=[], store=Store(), watched=None)
+    """Stand in for MXNet's store; return what it was asked for."""
+    found = types.SimpleNamespace(asked=[], served=[], store=Store(), watched=None)
 
     def create(name):
         variables = {name: os.environ.get(name) for name in ("PS_HEARTBEAT_INTERVAL", job.ROLE)}

@@ -263,10 +263,8 @@ def raises(error):
 
 
 def test_a_job_ends_well_when_all_of_its_processes_have(track, capsys):
-    release = threading.Event()
-    ended = []
-    last = threading.Timer(0.1, release.set)
-    last.start()
+    release, ended = threading.Event(), []
+    threading.Timer(0.1, release.set).start()
     assert track(lambda: None, lambda: release.wait(5) and ended.append(1)) == 0
     assert ended == [1] and capsys.readouterr() == ("", "")
 
@@ -288,14 +286,13 @@ def test_a_job_that_cannot_be_started_says_why(track, capsys):
 @pytest.mark.parametrize("status", [130, -2])
 def test_an_interrupted_job_waits_for_all_of_its_processes(track, status, capsys):
     release, ended = threading.Event(), []
-    last = threading.Timer(0.2, release.set)
     interrupted = RuntimeError(f"Get nonzero return code={status} on x")
 
     def goes_on():
         release.wait(5)
         ended.append(1)
 
-    last.start()
+    threading.Timer(0.2, release.set).start()
     assert track(goes_on, raises(interrupted)) == 130
     assert ended == [1] and capsys.readouterr() == ("", "")
 
@@ -345,7 +342,8 @@ def tracker(monkeypatch):
         name: module(f"dmlc_tracker.{name}", submit=found.submitted.append)
         for name in ("local", "ssh")
     }
-    monkeypatch.delenv("DMLC_NODE_HOST", raising=False)
+    monkeypatch.setenv("DMLC_NODE_HOST", "to be taken back")  # what a test leaves in it
+    monkeypatch.delenv("DMLC_NODE_HOST")
     return found
 
 
@@ -377,7 +375,6 @@ def test_the_tracker_is_mended_and_told_its_host(tracker, launcher, told, host, 
         "kube_worker_image": "book", "kube_server_image": "book", "kube_worker_template": None,
         "kube_server_template": None,
     }  # fmt: skip
-    monkeypatch.delenv("DMLC_NODE_HOST", raising=False)
 
 
 def test_two_jobs_have_ports_of_their_own(tracker):

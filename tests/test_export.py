@@ -164,6 +164,7 @@ def test_what_cannot_be_is_named(model, tmp_path):
     broken = ["alert(1)", "", good[:99], good.replace('"numHiddens": 8', '"numHiddens": -1')]
     broken += [good.replace("snapshots", "moments"), good.replace('"params": "', '"params": "!')]
     broken += [good.replace(text[:8], "AADAfwAA")]  # a scale that is NaN
+    broken += [good.replace("] = ", end, 1) for end in ("", "]", " = ")]
     for script in broken:
         assert script != good
         path.write_text(script)

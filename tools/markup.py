@@ -38,7 +38,7 @@ MENDED = [
     (r"([^\s>]*<math>(?:(?!</math>).)*</math>[^\s<]+)", r'<span class="text-nowrap">\1</span>'),
     # A wide table scrolls within itself.
     (
-        r'(?s)(?<!aria-label="Table">)<table class="docutils.*?</table>',
+        r'(?s)(?<!aria-label="Table">)<table class="[^"]*\bdocutils\b.*?</table>',
         r'<div class="pst-scrollable-table-container" tabindex="0" role="group" '
         r'aria-label="Table">\g<0></div>',
     ),

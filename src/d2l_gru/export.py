@@ -114,10 +114,14 @@ def write(path, name, snapshots, vocab, about):
         **about,
         "snapshots": [{**snapshot, "params": pack(snapshot["params"])} for snapshot in snapshots],
     }
-    text = f"{_PREFIX}[{json.dumps(name)}] = {json.dumps(entry, indent=0)};\n"
+    text = f"{_head(name)}{json.dumps(entry, indent=0)};\n"
     temporary = Path(path).with_name(f".{Path(path).name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+
+
+def _head(name):
+    return f"{_PREFIX}[{json.dumps(name)}] = "
 
 
 def read(path):
@@ -131,8 +135,8 @@ def read(path):
         text, start = data.decode("utf-8"), f"{_PREFIX}["
         if not text.startswith(start):
             raise ValueError(f"it does not start with {start}")
-        _, end = json.JSONDecoder().raw_decode(text, len(start))
-        entry = json.loads(text[end:].removeprefix("] = ").rstrip().removesuffix(";"))
+        name, _ = json.JSONDecoder().raw_decode(text, len(start))
+        entry = json.loads(text.removeprefix(_head(name)).rstrip().removesuffix(";"))
         sizes = check_int("numHiddens", entry["numHiddens"], 1), len(entry["tokens"])
         for snapshot in entry["snapshots"]:
             snapshot["params"] = unpack(snapshot["params"], *sizes)

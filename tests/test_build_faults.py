@@ -37,17 +37,20 @@ class Site(Project):
 
     def __init__(self, root):
         super().__init__(root, None)
+        self.started = []
         shutil.copytree(ROOT / "tools", root / "tools")
         shutil.copy(ROOT / "_config.yml", root)
         nbformat.write(nbformat.v4.new_notebook(), self.notebook)
         self.before = self.notebook.read_bytes()
 
     def start(self, *arguments, program=("-c", PROGRAM), **options):
-        return subprocess.Popen(
+        running = subprocess.Popen(
             [sys.executable, *program, *arguments],
             cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True, **options,
         )  # fmt: skip
+        self.started.append(running)
+        return running
 
     def build(self, *arguments, **options):
         return self.end(self.start(*arguments, **options))
@@ -88,7 +91,12 @@ def is_gone(process):
 
 @pytest.fixture
 def site(tmp_path):
-    return Site(tmp_path)
+    """Leaves no build behind when a test fails: its warnings would fail whatever runs next."""
+    project = Site(tmp_path)
+    yield project
+    for running in project.started:
+        with running:
+            running.kill()
 
 
 def test_a_kernel_that_kills_itself(site):
@@ -205,10 +213,10 @@ def test_two_builds_at_once(site):
     first = site.start()
     wait_for(site.root / "runs.txt")
     status, out, err = site.build()
-    assert (status, err) == (0, "") and first.poll() == 0
+    assert (status, err) == (0, "")
     assert out.startswith("Another build is at work here: waiting for it.\nCorpus:")
     assert site.runs == 1 and site.holds_no_rest()
-    site.end(first)
+    assert site.end(first)[0] == 0
 
 
 def interrupt(site, running):

@@ -153,9 +153,10 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: concise(rnn.GRU(H, layout="NTC")), ValueError, ["layout", "'NTC'", "'TNC'"]),
         (lambda: concise("gru"), TypeError, ["rnn_layer", "'gru'", "rnn.GRU"]),
         (lambda: concise(rnn.GRUCell(H)), TypeError, ["rnn_layer", "GRUCell", "rnn.GRU"]),
+        (lambda: concise(rnn.GRU(H, input_size=9)), ValueError, ["input_size", "5", "9"]),
         (lambda: concise(rnn.GRU(H, bidirectional=True)), ValueError, ["bidirectional"]),
         (lambda: ready(concise).begin_state(0, CPU), ValueError, ["batch_size", "0", ">= 1"]),
-        (lambda: run(concise, X, batch_size=3), ValueError, ["[1,3,4]", "(1,2,4)"]),
+        (lambda: run(concise, X, batch_size=3), ValueError, ["state", "(1, 2, 4)", "(1, 3, 4)"]),
     ],
     "perplexity": [
         (lambda: d2l.perplexity("x"), TypeError, ["'x'", "number"]),

@@ -3,7 +3,7 @@
 import numpy
 import pytest
 import reference_gru as ref
-from mxnet import autograd, cpu, gluon, init, np
+from mxnet import autograd, cpu, gluon, init, np, npx
 from mxnet.gluon import rnn
 
 import d2l_gru as d2l
@@ -104,7 +104,6 @@ def test_two_minibatches_in_turn_are_one_long_minibatch(model, case):
 def test_parameters_are_drawn_as_documented():
     model = d2l.RNNModel(rnn.GRU(256), 28)
     model.prepare(cpu())
-    model(np.zeros((1, 1), dtype="int32"), model.begin_state(1, cpu()))
     assert sum(param.size for param in model.parameters()) == 226_844 == 226_076 + 3 * 256
     for name, param in model.collect_params().items():
         if name.endswith("bias"):
@@ -124,7 +123,6 @@ def test_prepare_leaves_another_initializer_alone():
     model = d2l.RNNModel(rnn.GRU(H), V)
     model.initialize(init.Constant(0.25), ctx=cpu())
     model.prepare(cpu())
-    model(np.zeros((1, 1), dtype="int32"), model.begin_state(1, cpu()))
     assert (model.dense.weight.data() == 0.25).all()
 
 
@@ -151,3 +149,29 @@ def test_any_recurrent_layer_fits(layer, shapes):
     assert [h.shape for h in state] == shapes and not any(h.any() for h in state)
     Y_hat, state = model(np.ones((2, 3), dtype="int32"), state)
     assert Y_hat.shape == (6, V) and [h.shape for h in state] == shapes
+
+
+@pytest.mark.parametrize("layer", [rnn.GRU, rnn.LSTM, rnn.RNN])
+def test_the_parameters_are_laid_end_to_end_as_gluon_does(layer, case):
+    X, _, _ = case
+    plain = layer(H, num_layers=2, input_size=V)
+    plain.initialize(init.Normal(1))
+    inputs = npx.one_hot(np.array(X.T), V)
+    expected, _ = plain(inputs, plain.begin_state(batch_size=B))
+    model = d2l.RNNModel(
+        layer(H, num_layers=2, params=plain.collect_params(), prefix=plain.prefix), V
+    )
+    states, _ = model.rnn(inputs, model.rnn.begin_state(batch_size=B))
+    close(states.asnumpy(), expected.asnumpy(), 1e-6)
+    assert abs(states.asnumpy()).max() > 0.1
+
+
+def test_an_update_is_a_graph(model, case):
+    """Its results are arrays of their own: the next call leaves them alone."""
+    X = np.array(case[0], dtype="int32")
+    first, (H1,) = model(X, model.begin_state(B, cpu()))
+    kept = first.asnumpy(), H1.asnumpy()
+    model((X + 1) % V, [H1 + 1])
+    close(first.asnumpy(), kept[0], 0)
+    close(H1.asnumpy(), kept[1], 0)
+    assert model._active

@@ -53,6 +53,21 @@ def test_consecutive_rows_go_on_in_the_next_minibatch(length, batch_size, num_st
         numpy.testing.assert_array_equal(Xs[1:, :, 0], Xs[:-1, :, -1] + 1)
 
 
+@both
+def test_minibatches_become_arrays_in_blocks(sample, monkeypatch):
+    monkeypatch.setattr("d2l_gru.minibatches.BLOCK", 3)
+    random.seed(0)
+    in_blocks = epoch(sample, 100, 2, 6)
+    assert len(in_blocks[0]) == 8  # 3, 3 and 2
+    monkeypatch.undo()
+    random.seed(0)
+    numpy.testing.assert_array_equal(in_blocks, epoch(sample, 100, 2, 6))
+    pairs = iter(sample(list(range(100)), 2, 6))
+    X, _ = next(pairs)
+    X[:] = -1  # one's own
+    assert (next(pairs)[0].asnumpy() >= 0).all()
+
+
 def test_consecutive_rows_lie_side_by_side():
     Xs, _ = epoch(d2l.seq_data_iter_consecutive, 61, 3, 5)
     starts = Xs[0, :, 0]

@@ -21,7 +21,6 @@ def make_model(setting, vocab_size, device):
     layer = gluon.rnn.GRU(setting.num_hiddens, num_layers=setting.num_layers)
     model = RNNModel(layer, vocab_size)
     model.prepare(device)
-    model(np.zeros((1, 1), dtype="int32", ctx=device), model.begin_state(1, device))  # all shapes
     return model
 
 

@@ -1,13 +1,24 @@
 """From token ids to minibatches of MXNet arrays, by consecutive or by random sampling."""
 
+import itertools
+
+import numpy
+
 from d2l_gru import sampling
 from d2l_gru._mxnet import np
 from d2l_gru.data import load_corpus_time_machine
 
+BLOCK = 64  # minibatches that become arrays at once
+
 
 def _arrays(pairs):
-    for X, Y in pairs:
-        yield np.array(X, dtype="int32"), np.array(Y, dtype="int32")
+    """Yield MXNet arrays, which are views of larger ones: each copy waits for the device."""
+    pairs = iter(pairs)
+    while block := list(itertools.islice(pairs, BLOCK)):
+        Xs, Ys = (
+            np.array(numpy.stack(arrays), dtype="int32") for arrays in zip(*block, strict=True)
+        )
+        yield from zip(Xs, Ys, strict=True)
 
 
 def seq_data_iter_consecutive(corpus, batch_size, num_steps):

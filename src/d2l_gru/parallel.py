@@ -9,7 +9,8 @@ import time
 import numpy
 
 from d2l_gru._checks import check_int, check_positive, check_shape, check_token_ids
-from d2l_gru._mxnet import autograd, gluon, mxnet, np, npx
+from d2l_gru._graphs import summed_loss
+from d2l_gru._mxnet import autograd, mxnet, np, npx
 from d2l_gru.history import perplexity
 from d2l_gru.training import grad_clipping, gradient_norm, sgd
 
@@ -189,7 +190,7 @@ def _backward(parallel, X, Y, states):
         with autograd.record():
             Y_hat, state = model(x, state)
             check_token_ids("Y", y, Y_hat.shape[-1])
-            summed = gluon.loss.SoftmaxCrossEntropyLoss()(Y_hat, y.T.reshape(-1)).sum()
+            summed = summed_loss(Y_hat, y)
             l = summed / Y.size  # of the whole minibatch, so that sums over the parts are means
         l.backward()
         new_states.append(state)

@@ -10,7 +10,8 @@ from d2l_gru._checks import (
     check_shape,
     check_token_ids,
 )
-from d2l_gru._mxnet import autograd, gluon, np, npx
+from d2l_gru._graphs import norm, summed_loss
+from d2l_gru._mxnet import autograd, np, npx
 from d2l_gru.device import try_gpu
 from d2l_gru.history import check_run, perplexity, record_epochs
 from d2l_gru.prediction import predict
@@ -39,7 +40,7 @@ def sgd(params, lr):
     """
     lr = check_positive("lr", lr)
     for param in _with_gradients(params):
-        param[:] -= lr * param.grad
+        param -= lr * param.grad  # in place
 
 
 def _with_gradients(params):
@@ -51,7 +52,7 @@ def _with_gradients(params):
 
 def gradient_norm(params):
     """Return the joint Euclidean norm of the arrays' gradients, an array of shape ()."""
-    return np.sqrt(sum((param.grad**2).sum() for param in _with_gradients(params)))
+    return norm(param.grad for param in _with_gradients(params))
 
 
 def grad_clipping(params, theta):
@@ -72,12 +73,13 @@ def grad_clipping(params, theta):
     """
     theta = check_positive("theta", theta)
     params = list(params.parameters() if hasattr(params, "parameters") else params)
-    norm = gradient_norm(params)
+    before = gradient_norm(params)
     # Multiplying by min(1, theta / norm) needs no `if`, so nothing waits for the device.
-    scale = np.minimum(1, theta / np.maximum(norm, 1e-12))
+    scale = np.minimum(1, theta / np.maximum(before, 1e-12))
     for param in params:
-        param.grad[:] *= scale
-    return norm
+        grad = param.grad
+        grad *= scale  # in place
+    return before
 
 
 def train_step(model, X, Y, state, lr, device, clip):
@@ -103,12 +105,13 @@ def train_step(model, X, Y, state, lr, device, clip):
         Y_hat, state = model(X, state)
         check_token_ids("Y", Y, Y_hat.shape[-1])
         check_shape("Y", Y, X.shape)
-        l = gluon.loss.SoftmaxCrossEntropyLoss()(Y_hat, Y.T.reshape(-1)).mean()
+        summed = summed_loss(Y_hat, Y)
+        l = summed / Y.size
     l.backward()
     params = list(model.parameters())
-    norm = gradient_norm(params) if clip is None else grad_clipping(params, clip)
+    before = gradient_norm(params) if clip is None else grad_clipping(params, clip)
     sgd(params, lr)
-    return l.detach() * Y.size, norm, state
+    return summed.detach(), before, state
 
 
 def train_epoch(model, train_iter, lr, device, clip=1.0):
@@ -135,8 +138,8 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
     state, total, num_tokens, largest = None, 0.0, 0, 0.0
     start = time.perf_counter()
     for X, Y in train_iter:
-        loss, norm, state = train_step(model, X, Y, state if carry else None, lr, device, clip)
-        largest = np.maximum(largest, norm)
+        loss, before, state = train_step(model, X, Y, state if carry else None, lr, device, clip)
+        largest = np.maximum(largest, before)
         total = total + loss
         num_tokens += Y.size
     if not num_tokens:

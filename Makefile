@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test run html pdf slides serve preview reproduce bless doctor gpu-build torch gpu-outputs \
-	unit fuzz mutants coverage lint lock links sbom setup clean
+	unit fuzz mutants coverage lint lock bench links sbom setup clean
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -33,6 +33,8 @@ ALONE = mkdir -p _build && { flock -n _build/.lock true || \
 RENDER = $(BIN)/python -c 'import runpy, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
 	del sys.argv[0]; runpy.run_path(sys.argv[0], run_name="__main__")'
 SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
+
+PIN = $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 # Tests of one file, and cells of one notebook, stay together.
 SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile
@@ -145,9 +147,14 @@ lint: setup ## check the style of the code
 	$(BIN)/ruff format --check
 
 lock: setup ## pin requirements/*.txt anew from pyproject.toml (ARGS=--upgrade for newer versions)
-	for kind in cpu gpu; do $(BIN)/uv pip compile -q --universal --python-version 3.10 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS) \
+	for kind in cpu gpu; do $(PIN) --universal --python-version 3.10 $(ARGS) \
 		pyproject.toml --extra $$kind --group book -o requirements/$$kind.txt || exit 1; done
+	for peers in d2l xla; do $(PIN) --python-version 3.11 $(ARGS) \
+		--group bench-$$peers -o requirements/bench-$$peers.txt || exit 1; done
+	echo d2l==0.17.6 | $(PIN) --no-deps - >> requirements/bench-d2l.txt
+
+bench: setup ## measure the speed of training side by side with others, book/records/speed.json
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 links: setup ## ask every address that the pages name whether it answers
 	@$(SPHINX) -b linkcheck _build/links -d _build/doctrees-links >/dev/null 2>&1 || true

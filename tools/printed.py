@@ -14,7 +14,7 @@ from sphinx.errors import ConfigError
 from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
 from tabs import twins
 
-APPENDICES = ("notation", "api", "references")
+APPENDICES = ("speed", "notation", "api", "references")
 TORCH = "The code in PyTorch"
 ABOUT_TORCH = (
     "What the chapters say in MXNet, in PyTorch, under the headings where it stands there. "
@@ -59,7 +59,7 @@ def arrange(app, doctree, docname):
         raw(r"\mainmatter\setcounter{secnumdepth}{2}"),
         *(files[name] for name in chapters),
         raw(r"\appendix"),
-        files["notation"],
+        *(files[name] for name in ("speed", "notation") if name in files),
         *([chapter(TORCH, nodes.paragraph("", ABOUT_TORCH), *torch)] if torch else []),
         files["api"],
         raw(r"\backmatter\setcounter{secnumdepth}{-1}"),

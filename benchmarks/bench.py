@@ -109,7 +109,9 @@ class Contender:
         for line in self.process.stdout:
             if line.startswith("{"):
                 return json.loads(line)
-        raise SystemExit(f"{self.name} ended, exit {self.process.wait()}:\n{self.log.read_text()}")
+        self.end()
+        said = self.log.read_text()
+        raise SystemExit(f"{self.name} ended, exit {self.process.returncode}:\n{said}")
 
     def turn(self):
         """Return tokens per second of a turn."""

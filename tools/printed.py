@@ -63,6 +63,7 @@ def arrange(app, doctree, docname):
         *([chapter(TORCH, nodes.paragraph("", ABOUT_TORCH), *torch)] if torch else []),
         files["api"],
         raw(r"\backmatter\setcounter{secnumdepth}{-1}"),
+        raw(r"\addtocontents{toc}{\protect\setcounter{tocdepth}{0}}"),
         chapter("Solutions", *(part for part in solutions if part)),
     ]
     keep_cells_whole(root)

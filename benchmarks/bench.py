@@ -2,7 +2,7 @@
 
 Each contender is a process that is kept, and takes one turn in each round; a ratio is of two turns
 of one round.  Writes book/records/speed.json, from which the chapter "How fast, and why" is made.
-Takes about six minutes on two idle cores, with what it installs.
+Takes seven minutes on two idle cores, and some more the first time, for what it installs.
 """
 
 import datetime
@@ -73,18 +73,8 @@ def python_of(module):
     if not done.exists() or done.read_text() != lock.read_text():
         print(f"Installing {lock.name} aside ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", ASIDE / name], check=True)
-        command = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--no-deps",
-            "--require-hashes",
-            "-r",
-            lock,
-        ]
-        subprocess.run(command, check=True)
+        install = "-m pip install -q --no-deps --require-hashes -r".split()
+        subprocess.run([python, *install, lock], check=True)
         shutil.copy(lock, done)
     return python
 

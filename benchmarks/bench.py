@@ -2,9 +2,11 @@
 
 Each contender is a process that is kept, and takes one turn in each round; a ratio is of two turns
 of one round.  Writes book/records/speed.json, from which the chapter "How fast, and why" is made.
-Takes seven minutes on two idle cores, and some more the first time, for what it installs.
+Takes 40 minutes on two idle cores, and some more the first time, for what it installs; the names of
+races, `make bench ARGS="concise writing"`, measure these anew and leave the others on record.
 """
 
+import argparse
 import datetime
 import json
 import os
@@ -21,8 +23,16 @@ BENCHMARKS = Path(__file__).parent
 ROOT = BENCHMARKS.parent
 ASIDE = ROOT / "_build" / "bench"
 RECORD = ROOT / "book" / "records" / "speed.json"
-ROUNDS = 7
+ROUNDS = {"concise": 15, "target": 5}
+OTHERS = 7
 
+SIZES = {
+    "corpus": [10_000, 100_000, 1_000_000, 10_000_000, 100_000_000],
+    "rows": [1, 4, 16, 32, 64, 256, 1024],
+    "steps": [5, 35, 140, 560],
+    "units": [32, 64, 128, 256, 512, 1024],
+    "layers": [1, 2, 4, 8],
+}
 # Races, and in each what the record calls a contender, its module and its name there.
 RACES = {
     "concise": {
@@ -59,6 +69,13 @@ RACES = {
         "d2l_gru, concise": ("ours", "write_concise"),
         "without NumPy": ("ours", "write_without_numpy"),
     },
+    "target": {
+        "d2l_gru": ("ours", "to_target"),
+        "d2l": ("peer_d2l", "to_target"),
+    },
+} | {
+    axis: {f"{size:,}": ("scale", f"{axis}_{size}") for size in sizes}
+    for axis, sizes in SIZES.items()
 }
 ENVIRONMENTS = {"peer_d2l": "d2l", "peer_jax": "xla", "peer_keras": "xla"}
 
@@ -104,11 +121,11 @@ class Contender:
         raise SystemExit(f"{self.name} ended, exit {self.process.returncode}:\n{said}")
 
     def turn(self):
-        """Return tokens per second of a turn."""
+        """Return tokens per second of a turn, and the megabytes of the process."""
         self.process.stdin.write("turn\n")
         self.process.stdin.flush()
         took = self.answer()
-        return took["tokens"] / took["seconds"]
+        return float(f"{took['tokens'] / took['seconds']:.5g}"), took["megabytes"]
 
     def end(self):
         """Let the process end."""
@@ -116,23 +133,31 @@ class Contender:
             self.process.stdin.close()
 
 
-def race(contenders):
-    """Return the speed of each contender in each round, and all versions."""
-    there, versions = {}, {}
-    speeds = {what: [] for what in contenders}
+def race(contenders, rounds):
+    """Return what the record has of a race."""
+    there, versions, speeds, megabytes = {}, {}, {what: [] for what in contenders}, {}
     try:
         for what, (module, name) in contenders.items():
             print(f"  {what}: {module}.{name}", flush=True)
             there[what] = Contender(module, name)
             versions |= {f"{module}: {k}": v for k, v in there[what].versions.items()}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for what, contender in there.items():
                 time.sleep(0.3)  # the threads of the one before go to sleep
-                speeds[what].append(round(contender.turn(), 1))
+                speed, megabytes[what] = contender.turn()
+                speeds[what].append(speed)
     finally:
         for contender in there.values():
             contender.end()
-    return speeds, versions
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "speeds": speeds,
+        "megabytes": megabytes,
+    }
 
 
 def processor():
@@ -144,27 +169,25 @@ def processor():
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("races", nargs="*", metavar="race", help=f"of {', '.join(RACES)}")
+    chosen = parser.parse_args().races or list(RACES)
+    if unknown := ", ".join(sorted(set(chosen) - {*RACES})):
+        parser.error(f"no such race: {unknown}; there are {', '.join(RACES)}")
     text = corpus.find()
     if text.name != "timemachine":
         raise SystemExit(f"the record is made from The Time Machine, but {text.reason}")
     (ASIDE / "here").mkdir(parents=True, exist_ok=True)
     (ASIDE / "data").mkdir(exist_ok=True)
     shutil.copy(text.path, ASIDE / "data" / "timemachine.txt")  # where d2l looks for it
-    record = {
-        "what": "tokens per second, by race, contender and round",
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "corpus_sha256": text.sha256,
-        "versions": {},
-        "speeds": {},
-    }
-    for name, contenders in RACES.items():
+    nothing = {"what": "tokens per second, or trainings, by race, contender and round", "races": {}}
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else nothing
+    for name in chosen:
         print(f"{name}:", flush=True)
-        record["speeds"][name], versions = race(contenders)
-        record["versions"] |= versions
-    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+        record["races"][name] = race(RACES[name], ROUNDS.get(name, OTHERS))
+        record["races"] = {name: record["races"][name] for name in RACES if name in record["races"]}
+        record["corpus_sha256"] = text.sha256
+        RECORD.write_text(json.dumps(record, indent=1) + "\n")
     print(f"Written: {RECORD.relative_to(ROOT)}")
 
 

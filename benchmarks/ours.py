@@ -2,6 +2,7 @@
 
 from mxnet import cpu, gluon, np
 from mxnet.gluon import rnn
+from target import from_nothing
 from task import BATCH_SIZE, CLIP, EPOCHS, LR, NUM_HIDDENS, NUM_PREDS, NUM_STEPS, PREFIX, TOKENS
 
 import d2l_gru as d2l
@@ -29,6 +30,19 @@ def training(model, train_iter):
 
 def _concise(vocab):
     return d2l.RNNModel(rnn.GRU(NUM_HIDDENS), len(vocab))
+
+
+def epochs(seed):
+    """Return a function that trains for an epoch and returns its perplexity."""
+    d2l.set_seed(seed)
+    train_iter, vocab = d2l.load_data_time_machine(BATCH_SIZE, NUM_STEPS)
+    model = _concise(vocab)
+    model.prepare(cpu())
+    return lambda: d2l.train_epoch(model, train_iter, LR, cpu(), CLIP)[0]
+
+
+def to_target():
+    return from_nothing("ours")
 
 
 def concise():

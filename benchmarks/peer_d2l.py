@@ -1,5 +1,7 @@
 """d2l 0.17.6 on MXNet, as Dive into Deep Learning uses it."""
 
+import random
+
 import numpy
 
 numpy.bool = bool  # what MXNet 1.9.1 reads, and NumPy 1.23 warns of
@@ -7,6 +9,7 @@ numpy.bool = bool  # what MXNet 1.9.1 reads, and NumPy 1.23 warns of
 from d2l import mxnet as d2l  # noqa: E402
 from mxnet import cpu, gluon, init, np, npx  # noqa: E402
 from mxnet.gluon import rnn  # noqa: E402
+from target import from_nothing  # noqa: E402
 from task import (  # noqa: E402
     BATCH_SIZE,
     EPOCHS,
@@ -60,6 +63,19 @@ def _training(model, updater):
         return TOKENS
 
     return turn
+
+
+def epochs(seed):
+    """Return a function that trains for an epoch and returns its perplexity."""
+    npx.random.seed(seed)
+    random.seed(seed)
+    model, loss = _concise(), gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = gluon.Trainer(model.collect_params(), "sgd", {"learning_rate": LR})
+    return lambda: d2l.train_epoch_ch8(model, train_iter, loss, trainer.step, cpu(), False)[0]
+
+
+def to_target():
+    return from_nothing("peer_d2l")
 
 
 def scratch():

@@ -157,6 +157,7 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: concise(rnn.GRU(H, bidirectional=True)), ValueError, ["bidirectional"]),
         (lambda: ready(concise).begin_state(0, CPU), ValueError, ["batch_size", "0", ">= 1"]),
         (lambda: run(concise, X, batch_size=3), ValueError, ["state", "(1, 2, 4)", "(1, 3, 4)"]),
+        (lambda: ready(concise)(X, []), ValueError, ["state", "length 1", "0"]),
     ],
     "perplexity": [
         (lambda: d2l.perplexity("x"), TypeError, ["'x'", "number"]),

@@ -1,6 +1,8 @@
 """The race against other programs: how it is run, and that its record is of these contenders."""
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -17,7 +19,11 @@ def slow():
     def turn():
         time.sleep(0.05)
         turns.append(1)
-        return 10 * len(turns)
+        return 10 ** len(turns)
+    return turn
+def cold():
+    turn = slow()
+    turn.cold = True
     return turn
 def broken():
     raise RuntimeError("no such luck")
@@ -34,9 +40,8 @@ def bench(monkeypatch, tmp_path):
     (tmp_path / "stub.py").write_text(CONTENDER)
     (tmp_path / "turns.py").write_text((ROOT / "benchmarks" / "turns.py").read_text())
     monkeypatch.setattr(bench, "ASIDE", tmp_path)
-    monkeypatch.setattr(bench, "ROUNDS", 2)
     yield bench
-    for name in ("bench", "ours", "limit", "chapter", "task"):
+    for name in ("bench", "ours", "limit", "chapter", "scale", "target", "task"):
         sys.modules.pop(name, None)
 
 
@@ -48,30 +53,78 @@ def stubs(bench, monkeypatch, tmp_path):
 
 
 def test_a_race_gives_the_speed_of_each_round(stubs):
-    speeds, versions = stubs.race({"a": ("stub", "slow"), "b": ("stub", "slow")})
-    assert list(speeds) == ["a", "b"] and list(versions) == ["stub: numpy"]
-    for first, second in speeds.values():  # the turn before the race is no part of it
-        assert 0 < first <= 20 / 0.05 and 0 < second <= 30 / 0.05
+    done = stubs.race({"a": ("stub", "slow"), "b": ("stub", "cold")}, 2)
+    assert list(done["versions"]) == ["stub: numpy"]
+    # The turn before the race is no part of it; where a start is measured, none is taken.
+    tokens = {name: [x * 0.05 for x in speeds] for name, speeds in done["speeds"].items()}
+    assert 20 < tokens["a"][0] <= 100 < tokens["a"][1] <= 1000
+    assert 2 < tokens["b"][0] <= 10 < tokens["b"][1] <= 100
+    assert all(10 < done["megabytes"][name] < 200 for name in "ab")
+    assert done["cores"] == os.cpu_count()
 
 
 def test_a_contender_that_fails_is_named_with_what_it_said(stubs):
     with pytest.raises(SystemExit, match=r"stub.broken ended, exit 1:\n(?s:.*)no such luck"):
-        stubs.race({"a": ("stub", "slow"), "b": ("stub", "broken")})
+        stubs.race({"a": ("stub", "slow"), "b": ("stub", "broken")}, 2)
+
+
+def test_a_race_of_its_own_leaves_the_others_on_record(stubs, monkeypatch, tmp_path, real_corpus):
+    monkeypatch.setattr(stubs, "ROOT", tmp_path)
+    monkeypatch.setattr(stubs, "RECORD", tmp_path / "speed.json")
+    monkeypatch.setattr(stubs, "OTHERS", 1)
+    monkeypatch.setattr(stubs, "RACES", {name: {"a": ("stub", "slow")} for name in ("one", "two")})
+    records = []
+    for arguments in ([], ["two"]):
+        monkeypatch.setattr(sys, "argv", ["bench.py", *arguments])
+        stubs.main()
+        records.append(json.loads(stubs.RECORD.read_text())["races"])
+    assert list(records[0]) == list(records[1]) == ["one", "two"]
+    assert records[0]["one"] == records[1]["one"] and records[0]["two"] != records[1]["two"]
+    monkeypatch.setattr(sys, "argv", ["bench.py", "three"])
+    with pytest.raises(SystemExit):
+        stubs.main()
 
 
 def test_the_record_is_of_these_contenders_and_of_enough_rounds(bench):
-    record = json.loads(bench.RECORD.read_text())
-    assert {race: list(speeds) for race, speeds in record["speeds"].items()} == {
+    races = json.loads(bench.RECORD.read_text())["races"]
+    assert {race: list(there["speeds"]) for race, there in races.items()} == {
         race: list(contenders) for race, contenders in bench.RACES.items()
     }
-    rounds = [each for speeds in record["speeds"].values() for each in speeds.values()]
-    assert {len(each) for each in rounds} == {len(rounds[0])} and len(rounds[0]) >= 5
-    assert min(map(min, rounds)) > 0
+    for race, there in races.items():
+        for speeds in there["speeds"].values():
+            assert len(speeds) == bench.ROUNDS.get(race, bench.OTHERS) >= 5 and min(speeds) > 0
+
+
+def test_a_corpus_of_any_length_is_the_text_over_and_over(bench, tmp_path):
+    import scale
+
+    for length in (1, 7, 20):
+        scale.write_ids(tmp_path / "ids", b"abcdefg", length)
+        assert (tmp_path / "ids").read_bytes() == (b"abcdefg" * 3)[:length]
+
+
+def test_training_to_the_target_begins_anew_with_another_seed(bench, monkeypatch, tmp_path):
+    import target
+
+    monkeypatch.setattr(target, "__file__", str(ROOT / "benchmarks" / "target.py"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "steps.py").write_text(
+        "def epochs(seed):\n"
+        "    left = [2, 1.1, 1.09] if seed == 0 else [3] * 2000\n"
+        "    return lambda: (open('said', 'a').write(f'{seed} {left[0]},'), left.pop(0))[1]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    turn = target.from_nothing("steps")
+    assert turn.cold and turn() == 1
+    assert (tmp_path / "said").read_text() == "0 2,0 1.1,0 1.09,"
+    with pytest.raises(subprocess.CalledProcessError):
+        turn()
+    assert (tmp_path / "said").read_text().count("1 3,") == target.MOST_EPOCHS
 
 
 def test_each_contender_of_ours_is_there(bench, real_corpus):
     import importlib
 
     for module, name in {each for race in bench.RACES.values() for each in race.values()}:
-        if module in ("ours", "limit", "chapter"):
+        if module in ("ours", "limit", "chapter", "scale"):
             assert callable(getattr(importlib.import_module(module), name)), name

@@ -172,3 +172,20 @@ def test_load_data_cuts_10000_characters_in_order_unless_told_otherwise(text):
 def test_the_largest_id_that_an_int32_holds_is_kept(sample):
     X, Y = next(iter(sample([2**31 - 1] * 3, 1, 2)))
     assert X.asnumpy().tolist() == Y.asnumpy().tolist() == [[2**31 - 1] * 2]
+
+
+@both
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
+def test_a_memory_mapped_corpus_stays_in_its_file(sample, dtype, tmp_path):
+    ids = numpy.random.default_rng(0).integers(0, 28, 200).astype(dtype)
+    (tmp_path / "ids").write_bytes(ids.tobytes())
+    mapped = numpy.memmap(tmp_path / "ids", dtype, mode="r")
+    loader = d2l.SeqDataLoader(mapped, 3, 7, sample is d2l.seq_data_iter_random)
+    assert numpy.shares_memory(loader.corpus, mapped)
+    random.seed(0)
+    expected = list(sample(ids.tolist(), 3, 7))
+    random.seed(0)
+    for ours, theirs in zip(loader, expected, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.dtype == b.dtype == "int32"
+            numpy.testing.assert_array_equal(a.asnumpy(), b.asnumpy())

@@ -35,8 +35,8 @@ class Project:
         (root / "src" / "package.py").write_text('"""A package."""\nanswer = 42  # at first\n')
         (root / "book" / "records" / "seeds.json").write_text("{}")
 
-    def write(self, *cells, prose=""):
-        (self.root / "chapters" / "one.md").write_text(HEAD + prose + "".join(cells))
+    def write(self, *cells, prose="", name="one"):
+        (self.root / "chapters" / f"{name}.md").write_text(HEAD + prose + "".join(cells))
 
     def run(self, *arguments):
         return runner.main(arguments, root=self.root)
@@ -72,6 +72,61 @@ def test_a_new_chapter_is_run_and_then_left_alone(project):
     before = project.notebook.stat()
     assert project.run() == project.run("--check") == 0
     assert project.runs == 1 and project.notebook.stat() == before
+
+
+MEET = """
+import os, pathlib, time
+pathlib.Path("../{ours}.here").touch()
+end = time.time() + 20
+while not pathlib.Path("../{theirs}.here").exists():
+    assert time.time() < end
+    time.sleep(0.05)
+os.environ["OMP_NUM_THREADS"]"""
+WHO = """
+import os, pathlib
+here = [path.stem for path in pathlib.Path("..").glob("*.here")]
+sorted(here), os.environ["OMP_NUM_THREADS"]"""
+
+
+def test_notebooks_run_side_by_side_and_what_is_timed_alone(project, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    project.write(cell(MEET.format(ours="one", theirs="two")))
+    project.write(cell(MEET.format(ours="two", theirs="one")), name="two")
+    project.write(cell(WHO, tags=["timed"]), name="a_timed")
+    assert project.run() == 0
+    outputs = {}
+    for name in ("one", "two", "a_timed"):
+        notebook = nbformat.read(project.notebook.with_name(f"{name}.ipynb"), as_version=4)
+        outputs[name] = notebook.cells[-1].outputs[0].data["text/plain"]
+    assert outputs == {"one": "'1'", "two": "'1'", "a_timed": "(['one', 'two'], '3')"}
+
+
+def test_a_failure_lets_the_run_beside_it_end_and_begins_no_other(project, monkeypatch, capsys):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    meet = MEET.format(ours="one", theirs="two")
+    project.write(cell(meet), cell("import time; time.sleep(3); 6 * 7"))
+    project.write(cell(MEET.format(ours="two", theirs="one")), cell("1 / 0"), name="two")
+    project.write(cell(COUNT), name="waiting")
+    project.write(cell(COUNT, tags=["timed"]), name="timed")
+    assert project.run() == 1
+    assert "chapters/two.md, code cell 2: 1 / 0" in capsys.readouterr().err
+    assert project.cells()[1].outputs[0].data["text/plain"] == "42"
+    assert {path.stem for path in (project.root / "book").glob("*.ipynb")} == {"one"}
+    assert not (project.root / "runs.txt").exists()
+
+
+def test_the_longest_run_begins_first(project, monkeypatch):
+    for name in ("one", "two", "three"):
+        project.write(cell(COUNT), name=name)
+    assert project.run() == 0
+    took = {"one": 2.5, "two": 90, "three": 30}
+    monkeypatch.setattr(runner.Book, "seconds", lambda self, name: took[name])
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    began = []
+    monkeypatch.setattr(runner.Book, "update", lambda self, name, *_: began.append(name))
+    assert project.run("--force") == 0
+    assert began == ["two", "three", "one"]
 
 
 def test_prose_reaches_the_notebook_without_a_run(project, capsys):

@@ -1,6 +1,7 @@
 """What the outputs of a chapter depend on, as one hash and as a list for a reader."""
 
 import ast
+import contextlib
 import datetime
 import json
 import platform
@@ -13,8 +14,11 @@ TAGS_THAT_MATTER = {"gpu", "raises-exception", "skip-execution"}
 
 def installed(*names):
     """Return the versions of those packages that are there; +cpu makes no other version."""
-    found = (d for d in metadata.distributions() if d.name in names)
-    return sorted({d.version.split("+")[0] for d in found})
+    found = set()
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.add(metadata.version(name).split("+")[0])
+    return sorted(found)
 
 
 def skeleton(source, filename="<source>"):
@@ -49,8 +53,9 @@ class Fingerprints:
         sources = sorted((root / "src").rglob("*.py"))
         torch = root / "src" / "d2l_gru" / "torch"  # only PyTorch's notebooks depend on it
         read = {path: skeleton(path.read_text(), str(path)) for path in sources}
-        self._package = list(read.values())
-        self._package_of_mxnet = [read[path] for path in sources if torch not in path.parents]
+        of_mxnet = [read[path] for path in sources if torch not in path.parents]
+        self._package = digest(json.dumps(list(read.values())))
+        self._package_of_mxnet = digest(json.dumps(of_mxnet))
         self._records = sorted((root / "book" / "records").glob("*"))
 
     def of(self, notebook, torch):
@@ -68,8 +73,9 @@ class Fingerprints:
         common = [self._mxnet, self._corpus, self._package_of_mxnet]
         if is_torch(notebook):
             common = [torch, self._corpus, self._package]
-        parts = {"code": code, "package": common[2], "records": records}
-        parts = {name: digest(json.dumps(part))[:8] for name, part in parts.items() if part}
+        parts = {"code": digest(code)[:8], "package": common[2][:8]}
+        if records:
+            parts["records"] = digest(json.dumps(records))[:8]
         everything = json.dumps([common, code, records])
         return digest(everything), {**parts, "corpus": self._corpus[:8]}
 

@@ -2,8 +2,9 @@
 
 The markdown always wins.  A notebook is stale when its code, the package, the corpus, a record it
 reads or MXNet's version differs from what made its outputs.  A chapter with cells in PyTorch has a
-second notebook, NAME-torch.  Where the sample text stands in for the corpus, all of this happens in
-a copy, _build/sample/, and book/ is left alone.
+second notebook, NAME-torch.  Notebooks run side by side, one to a core; those with a cell tagged
+`timed` run after the others, one at a time, with all cores.  Where the sample text stands in for
+the corpus, all of this happens in a copy, _build/sample/, and book/ is left alone.
 """
 
 # ruff: noqa: E402 - Ctrl-C is heard before the imports, which take a second
@@ -15,6 +16,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, lambda *_: sys.exit(INTERRUPTED))
 
 import argparse
+import asyncio
+import atexit
 import contextlib
 import fcntl
 import json
@@ -23,6 +26,7 @@ import re
 import shutil
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jupytext
@@ -63,6 +67,7 @@ class Book:
         self.torch = next(iter(installed("torch")), None)
         self.recorded = _recorded(self.stored / "records" / "gpu-torch.json")
         self.notebooks = {}  # as written
+        self.at_work, self.stopped = set(), False
         for path in sorted((root / "chapters").glob("*.md")):
             self.notebooks.update(self.split(path))
 
@@ -150,8 +155,12 @@ class Book:
         new = self.stamp(notebook, old)["fingerprint"]
         return _stamp(old).get("fingerprint") != new or not _is_whole(notebook, old)
 
-    def update(self, name, force=False):
-        """Bring one notebook up to date, and say so if it changed."""
+    def seconds(self, name):
+        """Return what the last run of a notebook took; 0 if none is on record."""
+        return _stamp(self.last_run(name)).get("run", {}).get("seconds", 0)
+
+    def update(self, name, force=False, threads=None):
+        """Bring one notebook up to date, and say so if it changed; its run has so many threads."""
         notebook, old = self.notebooks[name], self.last_run(name)
         stamp, last, start = self.stamp(notebook, old), _stamp(old), time.time()
         stale = force or self.is_stale(notebook, old)
@@ -159,7 +168,7 @@ class Book:
         if stale:
             try:
                 if runs:
-                    device, seconds = self.run(name, notebook)
+                    device, seconds = self.run(name, notebook, threads)
                     took = {"device": device, "seconds": round(time.time() - start, 1)}
                     took["cells"] = seconds
                 else:
@@ -198,7 +207,7 @@ class Book:
             cell.outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
             cell.execution_count = number
 
-    def run(self, name, notebook):
+    def run(self, name, notebook, threads=None):
         """Run the notebook's cells in book/; those for a GPU only where there is one.
 
         Returns:
@@ -215,6 +224,8 @@ class Book:
         started, seconds = [], {}
 
         def begin(cell, cell_index):
+            if self.stopped:
+                raise RuntimeError("stopped")
             started.append(cell)
             seconds[cell_index] = -time.time()
 
@@ -231,6 +242,8 @@ class Book:
                 "IPYTHONDIR": ipython,  # the author's own start-up files are not the book's
             }
             env.pop("MPLBACKEND", None)
+            if threads:
+                env.setdefault("OMP_NUM_THREADS", str(threads))
             client = NotebookClient(
                 notebook,
                 kernel_name="python3",
@@ -243,8 +256,9 @@ class Book:
                 on_cell_executed=end,
             )
             notebook.cells.append(last := nbformat.v4.new_code_cell(ASK_DEVICE))
+            self.at_work.add(client)
             try:
-                client.execute(env=env)
+                asyncio.run(client.async_execute(env=env))
             except CellTimeoutError:
                 late = f"it ran longer than {self.limit} s, the limit; --limit sets another"
                 raise ChapterError(_describe(late, cells, started)) from None
@@ -252,14 +266,21 @@ class Book:
                 what = f"{type(error).__name__}: {error}"
                 raise ChapterError(_describe(what, cells, started)) from None
             finally:
+                self.at_work.discard(client)
+                atexit.unregister(client._cleanup_kernel)  # of a kernel that ended as it started
                 notebook.cells.pop()
-                # On Ctrl-C nbclient only ends the kernel, of which the errors above then tell.
-                if hasattr(client, "_async_cleanup_kernel_future"):
-                    raise KeyboardInterrupt
             device = "".join(output.get("text", "") for output in last.outputs) or None
             places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
             took = {str(n): round(seconds.get(i, 0), 1) for n, i in enumerate(places, 1)}
             return device, {number: s for number, s in took.items() if s >= LONG}
+
+    def stop(self):
+        """End all that runs; a notebook whose run was ended is left as it was."""
+        self.stopped = True
+        for client in list(self.at_work):
+            if client.km and client.km.has_kernel:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(client.km.provisioner.pgid, signal.SIGKILL)
 
 
 def _recorded(path):
@@ -350,6 +371,33 @@ def alone(folder):
         yield
 
 
+def update_side_by_side(book, names, force):
+    """Update notebooks, the longest first, one to a core; return whether no run has failed.
+
+    Once a run fails, no other begins; those that have begun come to their end.
+    """
+    cores, failed = os.cpu_count() or 1, []
+    jobs = max(1, min(cores, len(names)))
+
+    def update(name):
+        try:
+            if not failed:
+                book.update(name, force, cores // jobs)
+        except (ChapterError, OSError) as error:
+            failed.append(name)
+            if not book.stopped:
+                print(error, file=sys.stderr, flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            list(pool.map(update, sorted(names, key=book.seconds, reverse=True)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            book.stop()
+            raise
+    return not failed
+
+
 def bring_up_to_date(book, options):
     """Do what the command line asks of a book; return the exit status."""
     chosen = book.choose(options.chapter)
@@ -357,8 +405,18 @@ def bring_up_to_date(book, options):
         return check(book, chosen)
     print(corpus.describe(book.text), flush=True)
     book.stage()
+    stale, timed = [], []
     for name in chosen:
-        book.update(name, options.force)
+        notebook = book.notebooks[name]
+        if not options.force and not book.is_stale(notebook, book.last_run(name)):
+            book.update(name)
+        elif any("timed" in tags(cell) for cell in code_cells(notebook)):
+            timed.append(name)
+        else:
+            stale.append(name)
+    for names in (stale, *([name] for name in timed)):
+        if not update_side_by_side(book, names, options.force):
+            return 1
     orphans = sorted(p.name for p in book.stored.glob("*.ipynb") if p.stem not in book.notebooks)
     for orphan in orphans:
         print(f"book/{orphan} belongs to no chapter; remove it", file=sys.stderr)

@@ -74,8 +74,11 @@ class RNNModel(gluon.HybridBlock):
             ValueError: an id is out of range, or X and the state do not fit together.
         """
         check_token_ids("X", X, self.vocab_size)
-        check_device("X", X, state[0].ctx)
-        for H, info in zip(state, self.rnn.state_info(X.shape[0]), strict=True):
+        infos = self.rnn.state_info(X.shape[0])
+        if len(state) != len(infos):
+            raise ValueError(f"the state must be a list of length {len(infos)}, not {len(state)}")
+        for H, info in zip(state, infos, strict=True):
+            check_device("X", X, H.ctx)
             check_shape("the state", H, info["shape"])
         weight = self.rnn.l0_i2h_weight
         weight.shape = (weight.shape[0], self.vocab_size)  # what Gluon infers no more

@@ -3,6 +3,7 @@
 Needs no deep-learning framework: the iterators of each make arrays of its own from these.
 """
 
+import array
 import random
 
 import numpy
@@ -11,7 +12,10 @@ from d2l_gru._checks import check_int
 
 
 def check_corpus(corpus, batch_size, num_steps):
-    """Return the corpus as an int32 array; raise unless it fills a minibatch of this size."""
+    """Return the corpus as a NumPy array; raise unless it fills a minibatch of this size.
+
+    An array is not copied, so one that is memory-mapped stays in its file.
+    """
     batch_size = check_int("batch_size", batch_size, 1)
     num_steps = check_int("num_steps", num_steps, 1)
     # The last token is a target only, hence the 1.
@@ -27,7 +31,7 @@ def check_corpus(corpus, batch_size, num_steps):
         raise ValueError(f"corpus must be one sequence of token ids, not of shape {ids.shape}")
     if ids.max() >= 2**31:
         raise ValueError(f"token ids must be below 2**31, but corpus holds {ids.max()}")
-    return ids.astype("int32")
+    return ids if isinstance(corpus, numpy.ndarray) else ids.astype("int32")
 
 
 def _from_random_offset(ids, batch_size, num_steps):
@@ -49,7 +53,7 @@ def consecutive(ids, batch_size, num_steps):
 def shuffled(ids, batch_size, num_steps):
     """Yield NumPy pairs (X, Y) of subsequences in random order."""
     ids = _from_random_offset(ids, batch_size, num_steps)
-    starts = [i * num_steps for i in range((len(ids) - 1) // num_steps)]
+    starts = array.array("q", range(0, (len(ids) - 1) // num_steps * num_steps, num_steps))
     random.shuffle(starts)
     for i in range(0, len(starts) - batch_size + 1, batch_size):
         batch = starts[i : i + batch_size]

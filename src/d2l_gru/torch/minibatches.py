@@ -16,7 +16,7 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
     The corpus, less a random offset in [0, num_steps), is cut into `batch_size` long rows.
 
     Args:
-        corpus: a sequence of token ids.
+        corpus: a sequence of token ids; an array, such as a ``numpy.memmap``, is not copied.
         batch_size, num_steps: at least 1.
 
     Returns:
@@ -44,7 +44,7 @@ class SeqDataLoader(sampling.Loader):
     """Minibatches of a corpus, drawn anew each time it is iterated over.
 
     Args:
-        corpus: a sequence of token ids.
+        corpus: a sequence of token ids; an array, such as a ``numpy.memmap``, is not copied.
         batch_size, num_steps: at least 1.
         use_random_iter: random instead of consecutive sampling.
 

@@ -37,7 +37,7 @@ SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/
 PIN = $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 # Tests of one file, and cells of one notebook, stay together.
-SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile
+SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 QUICK = not (slow or pages or processes)
 
 help: ## list the commands

@@ -22,3 +22,10 @@ def pytest_configure():
     except (OSError, ValueError) as error:
         raise pytest.UsageError(str(error)) from None
     os.environ["D2L_GRU_DATA"] = "sample" if found.name == "sample" else str(found.path.parent)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take long, so that no core has to wait for the last of them."""
+    long = {item.path for item in items if item.path.suffix == ".ipynb"}
+    long |= {i.path for i in items if any(map(i.get_closest_marker, ("slow", "pages")))}
+    items.sort(key=lambda item: item.path not in long)

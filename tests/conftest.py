@@ -1,5 +1,6 @@
 """What the unit tests share."""
 
+import fcntl
 import functools
 import http.server
 import os
@@ -53,8 +54,24 @@ def real_corpus():
 
 @pytest.fixture(scope="session")
 def html(tmp_path_factory):
-    """The folder of the pages, rendered from the stored notebooks with warnings as errors."""
-    out = tmp_path_factory.mktemp("out")
+    """The folder of the pages, rendered from the stored notebooks with warnings as errors.
+
+    All processes of a test run share it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    out, done = folder / "pages", folder / "pages.done"
+    with open(folder / "pages.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(out, ignore_errors=True)
+            _make_pages(out)
+            done.touch()
+    return out / "_build" / "html"
+
+
+def _make_pages(out):
     _make_slides(out)
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     source = ["build", "book", "--config", "_config.yml", "--path-output", out]
@@ -67,7 +84,6 @@ def html(tmp_path_factory):
     )
     if done.returncode:
         pytest.fail(f"the book does not build without a warning:\n{done.stdout}", pytrace=False)
-    return out / "_build" / "html"
 
 
 def _make_slides(out):

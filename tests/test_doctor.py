@@ -267,3 +267,24 @@ def test_where_the_text_of_the_book_is(monkeypatch, tmp_path):
     monkeypatch.delattr(corpus, "_download")  # to look does not load
     said = "not here yet: it is not in the cache"
     assert doctor._corpus() == ("corpus", "note", said, "python -m d2l_gru.corpus")
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (("OK", "note", "OK"), "Training can run."),
+        (
+            ("FAULT", "OK", "note"),
+            "Training with MXNet cannot run until each FAULT is mended; with",
+        ),
+        (("FAULT", "note", "OK"), "Training cannot run until each FAULT is mended."),
+        (("FAULT", "OK", "FAULT"), "Training cannot run until each FAULT is mended."),
+        (("OK", "OK", "FAULT"), "Training cannot run until each FAULT is mended."),
+    ],
+)
+def test_what_can_train_is_said_last(monkeypatch, capsys, states, said):
+    subjects = ("MXNet", "PyTorch", "corpus")
+    found = [doctor.Finding(*each, "") for each in zip(subjects, states, strict=True)]
+    monkeypatch.setattr(doctor, "examine", lambda: found)
+    assert main(["doctor"]) == int("FAULT" in states)
+    assert capsys.readouterr().out.splitlines()[-1].startswith(said)

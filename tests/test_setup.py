@@ -122,6 +122,30 @@ def test_another_lock_is_installed_on_top(project):
     assert commands == ["requirements/cpu.txt", str(root), TORCH]
 
 
+@pytest.mark.parametrize("uv_finds_packages", [True, False])
+def test_uv_installs_the_lock_and_pip_what_uv_cannot(project, monkeypatch, uv_finds_packages):
+    root, commands = project
+    pin = "uv==1.2 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+    lock = root / "requirements" / "cpu.txt"
+    lock.write_text(f"tqdm==1 \\\n    --hash=sha256:cc\n{pin}uvloop==3 \\\n    --hash=sha256:dd\n")
+    programs = []
+
+    def run(command, expected=0, run=setup.run):
+        run(command)
+        if "-r" in command:
+            programs.append((command[2], "--require-hashes" in command))
+            if command[2] == "uv" and not uv_finds_packages:
+                sys.exit("no packages")
+
+    monkeypatch.setattr(setup, "run", run)
+    setup.main()
+    again = [] if uv_finds_packages else ["requirements/cpu.txt"]
+    first = ["venv", ".venv/uv.txt", "requirements/cpu.txt"]
+    assert commands == [*first, *again, str(root), TORCH]
+    assert (root / ".venv" / "uv.txt").read_text() == pin
+    assert programs == [("pip", True), ("uv", True), *[("pip", True) for _ in again]]
+
+
 def test_a_driver_that_appears_brings_a_new_environment(project, monkeypatch):
     root, commands = project
     setup.main()

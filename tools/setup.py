@@ -9,6 +9,7 @@ import ctypes
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,8 @@ ALLOWED = ("3.11", "3.12", "3.10")  # in this order of preference
 LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
 # These would send packages elsewhere than to .venv, or leave them uncompiled.
 HARMFUL = (
-    "PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_COMPILE"
+    "PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_COMPILE "
+    "UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON UV_NO_COMPILE_BYTECODE"
 )
 
 
@@ -95,6 +97,23 @@ def run(command, expected=0):
     if process.returncode:
         reasons = [line for line in lines if line.startswith("ERROR")] or lines[-10:]
         sys.exit(f"{''.join(reasons)}Setting up .venv failed; fix this and run the command again.")
+
+
+def install_lock(python, lock):
+    """Install what a lock pins, with the uv of that lock; with pip where uv finds no packages."""
+    pins = lock.read_text()
+    pip = [python, "-m", "pip", "install", "--progress-bar", "off", "--no-deps", "--require-hashes"]
+    uv = re.search(r"^uv==.*(?:\n .*)*", pins, re.MULTILINE)
+    if uv:
+        only_uv = ROOT / ".venv" / "uv.txt"
+        only_uv.write_text(uv[0] + "\n")
+        run([*pip, "-r", only_uv])
+        fast = [python, "-m", "uv", "pip", "install", "--python", python, "--no-deps"]
+        try:
+            return run([*fast, "--require-hashes", "--compile-bytecode", "-r", lock])
+        except SystemExit:
+            print("uv finds no packages here; pip takes some minutes.", flush=True)
+    run([*pip, "-r", lock], expected=pins.count("=="))
 
 
 def install_torch(python, kind):
@@ -185,8 +204,8 @@ def set_up(arguments):
         (venv / STAMP).unlink()
     pip = [python, "-m", "pip", "install", "--progress-bar", "off", "--no-deps"]
     lock = locks[made_with]
-    print(f"Installing {lock.relative_to(ROOT)} into .venv, some minutes ...", flush=True)
-    run([*pip, "--require-hashes", "-r", lock], expected=lock.read_text().count("=="))
+    print(f"Installing {lock.relative_to(ROOT)} into .venv ...", flush=True)
+    install_lock(python, lock)
     run([*pip, "--no-build-isolation", "--editable", ROOT])
     install_torch(python, made_with)
     stamp = (made_with, version, driver, fingerprint(lock), str(ROOT))

@@ -136,6 +136,15 @@ def report(findings):
     return "\n".join(lines)
 
 
+def _conclusion(findings):
+    states = {finding.subject: finding.state for finding in findings}
+    if FAULT not in states.values():
+        return "Training can run."
+    if states.get("PyTorch") == OK and states.get("corpus") != FAULT:
+        return "Training with MXNet cannot run until each FAULT is mended; with PyTorch it can."
+    return "Training cannot run until each FAULT is mended."
+
+
 def run(options):
     """Print the report; return 0 if training can run, else 1."""
     findings = examine()
@@ -145,7 +154,7 @@ def run(options):
         print(json.dumps({"ok": ok, "findings": rows}, indent=1))
     else:
         print(report(findings))
-        print("Training can run." if ok else "Training cannot run until each FAULT is mended.")
+        print(_conclusion(findings))
     return int(not ok)
 
 

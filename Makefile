@@ -102,9 +102,8 @@ serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon a
 	@$(MAKE) --no-print-directory preview
 
 preview:
-	@BOOK_SOURCE=$(SOURCE) $(BIN)/sphinx-autobuild -c tools $(SOURCE)/book _build/serve -q -n \
-		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' \
-		--pre-build '$(BIN)/python tools/run_chapters.py' $(ARGS)
+	@BOOK_SOURCE=$(SOURCE) $(BIN)/python tools/preview.py -c tools $(SOURCE)/book _build/serve -q -n \
+		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' $(ARGS)
 
 reproduce: setup ## run CHAPTER=gates aside: do its stored outputs come out again?
 	@$(BIN)/python tools/reproduce.py $(CHAPTER)

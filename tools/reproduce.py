@@ -96,14 +96,14 @@ def main(arguments=None, root=ROOT):
         print("bless asks on a terminal; without one, YES=1 says yes", file=sys.stderr)
         return 1
     try:
-        book = (Asking if options.bless else Aside)(root, corpus.find())
-        names = book.choose([options.chapter])
+        kind = Asking if options.bless else Aside
+        book = kind(root, corpus.find(), asked=[options.chapter])
         book.stage()
         if options.bless:
-            for name in names:
+            for name in book.chosen:
                 book.update(name, force=True)
             return 0
-        return int(not all([book.reproduce(name) for name in names]))
+        return int(not all([book.reproduce(name) for name in book.chosen]))
     except (OSError, ValueError, ChapterError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -54,9 +54,9 @@ ANNOUNCEMENT = (
 
 
 class Book:
-    """The chapters and notebooks below a folder, for the corpus that was found."""
+    """Chapters and notebooks below a folder, for the corpus that was found; all without `asked`."""
 
-    def __init__(self, root, text, limit=LIMIT):
+    def __init__(self, root, text, limit=LIMIT, asked=()):
         self.root, self.text, self.limit = root, text, limit
         self.stored = root / "book"
         self.staging = root / "_build" / "sample"
@@ -68,15 +68,18 @@ class Book:
         self.recorded = _recorded(self.stored / "records" / "gpu-torch.json")
         self.notebooks = {}  # as written
         self.at_work, self.stopped = set(), False
-        for path in sorted((root / "chapters").glob("*.md")):
-            self.notebooks.update(self.split(path))
-
-    def choose(self, chapters):
-        """Return the notebooks of chapters, all without any; a notebook's own name chooses it."""
-        asked = {Path(chapter).stem for chapter in chapters}
+        asked = {Path(name).stem for name in asked}
+        paths = {path.stem: path for path in sorted((root / "chapters").glob("*.md"))}
+        for name, path in paths.items():
+            if not asked or {name, name + TORCH} & asked:
+                self.notebooks.update(self.split(path))
         if unknown := ", ".join(sorted(asked - {*self.notebooks})):
-            raise ChapterError(f"no such chapter: {unknown}; there are {', '.join(self.notebooks)}")
-        return [n for n in self.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
+            raise ChapterError(f"no such chapter: {unknown}; there are {', '.join(paths)}")
+        # A notebook's own name chooses it.
+        self.chosen = [n for n in self.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
+        known = {*self.notebooks, *(paths if asked else ()), *(p + TORCH for p in paths if asked)}
+        there = sorted(self.stored.glob("*.ipynb"))
+        self.orphans = [path.name for path in there if path.stem not in known]
 
     def stage(self):
         """Make _build/sample hold what Jupyter Book needs but the notebooks; or remove it."""
@@ -258,7 +261,7 @@ class Book:
             notebook.cells.append(last := nbformat.v4.new_code_cell(ASK_DEVICE))
             self.at_work.add(client)
             try:
-                asyncio.run(client.async_execute(env=env))
+                self.execute(client, env)
             except CellTimeoutError:
                 late = f"it ran longer than {self.limit} s, the limit; --limit sets another"
                 raise ChapterError(_describe(late, cells, started)) from None
@@ -273,6 +276,15 @@ class Book:
             places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
             took = {str(n): round(seconds.get(i, 0), 1) for n, i in enumerate(places, 1)}
             return device, {number: s for number, s in took.items() if s >= LONG}
+
+    def execute(self, client, env):
+        """Run all cells in a thread: in the main one nbclient would take Ctrl-C for itself."""
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                pool.submit(lambda: asyncio.run(client.async_execute(env=env))).result()
+            except (KeyboardInterrupt, SystemExit):
+                self.stop()
+                raise
 
     def stop(self):
         """End all that runs; a notebook whose run was ended is left as it was."""
@@ -400,13 +412,12 @@ def update_side_by_side(book, names, force):
 
 def bring_up_to_date(book, options):
     """Do what the command line asks of a book; return the exit status."""
-    chosen = book.choose(options.chapter)
     if options.check:
-        return check(book, chosen)
+        return check(book, book.chosen)
     print(corpus.describe(book.text), flush=True)
     book.stage()
     stale, timed = [], []
-    for name in chosen:
+    for name in book.chosen:
         notebook = book.notebooks[name]
         if not options.force and not book.is_stale(notebook, book.last_run(name)):
             book.update(name)
@@ -417,10 +428,9 @@ def bring_up_to_date(book, options):
     for names in (stale, *([name] for name in timed)):
         if not update_side_by_side(book, names, options.force):
             return 1
-    orphans = sorted(p.name for p in book.stored.glob("*.ipynb") if p.stem not in book.notebooks)
-    for orphan in orphans:
+    for orphan in book.orphans:
         print(f"book/{orphan} belongs to no chapter; remove it", file=sys.stderr)
-    return int(bool(orphans))
+    return int(bool(book.orphans))
 
 
 def main(arguments=None, root=ROOT):
@@ -441,7 +451,7 @@ def main(arguments=None, root=ROOT):
         return 1
     try:
         with contextlib.nullcontext() if options.check else alone(root / "_build"):
-            return bring_up_to_date(Book(root, text, options.limit), options)
+            return bring_up_to_date(Book(root, text, options.limit, options.chapter), options)
     except SyntaxError as error:  # in the package
         print(f"{error.filename}, line {error.lineno}: {error.msg}", file=sys.stderr)
     except (ChapterError, OSError) as error:

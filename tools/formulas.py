@@ -73,15 +73,20 @@ def lay_font(app, exception):
     if exception or app.builder.format != "html":
         return
     pages = "".join(path.read_text("utf-8") for path in Path(app.outdir).glob("*.html"))
+    text = "".join(sorted(signs(pages)))
+    font, laid = Path(app.outdir, "_static", "formulas.woff2"), Path(app.doctreedir, "formulas.txt")
+    if font.exists() and laid.exists() and laid.read_text("utf-8") == text:
+        return  # it takes longer than a page does
     subset.main(
         [
             str(FONT),
-            f"--output-file={app.outdir}/_static/formulas.woff2",
-            f"--text={''.join(sorted(signs(pages)))}",
+            f"--output-file={font}",
+            f"--text={text}",
             *("--flavor=woff2", "--layout-features=dtls,flac,ssty", "--no-hinting"),
             "--name-IDs=*",  # among them its licence
         ]
     )
+    laid.write_text(text, "utf-8")
 
 
 def setup(app):

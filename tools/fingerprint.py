@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import datetime
+import functools
 import json
 import platform
 from importlib import metadata
@@ -21,6 +22,7 @@ def installed(*names):
     return sorted(found)
 
 
+@functools.cache
 def skeleton(source, filename="<source>"):
     """Return Python code without its comments and docstrings, in a form all versions share."""
 

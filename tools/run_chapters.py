@@ -77,7 +77,9 @@ class Book:
             raise ChapterError(f"no such chapter: {unknown}; there are {', '.join(paths)}")
         # A notebook's own name chooses it.
         self.chosen = [n for n in self.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
-        known = {*self.notebooks, *(paths if asked else ()), *(p + TORCH for p in paths if asked)}
+        known = set(self.notebooks)
+        if asked:  # the others were not read
+            known.update(paths, (name + TORCH for name in paths))
         there = sorted(self.stored.glob("*.ipynb"))
         self.orphans = [path.name for path in there if path.stem not in known]
 

@@ -1,11 +1,14 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
 .PHONY: help book test run html pdf slides serve preview reproduce bless doctor gpu-build torch gpu-outputs \
-	unit fuzz mutants coverage lint lock bench links sbom setup clean
+	unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
 # Variables of the outside that would bring other packages into .venv.
 unexport PYTHONPATH PYTHONHOME
+# One after the other, but for the forms of the book, which `make` makes in a `make` of its own.
+ifndef BOOK_FORMS
+.NOTPARALLEL:
+endif
 # make STRICT=1: warnings are errors, and every page is read anew.
 STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python.
@@ -18,14 +21,18 @@ ARGS ?=
 BIN := .venv/bin
 # Where the sample text stands in for the corpus, the runner leaves the book in _build/sample.
 SOURCE = $(if $(wildcard _build/sample/_config.yml),_build/sample,.)
-DONE = _build/html/.done$(if $(STRICT),-strict)$(subst /,-,$(SOURCE))
 SOURCES = _config.yml $(wildcard tools/*.py) requirements/cpu.txt \
 	$(wildcard $(SOURCE)/_config.yml $(addprefix $(SOURCE)/book/,* assets/* widgets/*) src/d2l_gru/*.py src/d2l_gru/*/*.py)
+# What says that a form of the book is made, of this text.
 SLIDES = _build/slides/.done$(subst /,-,$(SOURCE))
-PRINT = _build/.print-$(PAPER)$(subst /,-,$(SOURCE))
+PRINTED = _build/.printed-$(PAPER)$(subst /,-,$(SOURCE))
+PAGES = $(ASIDE)/.pages$(if $(STRICT),-strict)$(subst /,-,$(SOURCE)-$(BOOK_FORMS))
+DONE = _build/html/.done
 # Sphinx works aside, since it takes half a page, left by an interruption, for a whole one.
 ASIDE = _build/aside
-PUBLISH = rm -rf $(ASIDE)/old && { test ! -e $2 || mv $2 $(ASIDE)/old; } && mv $1 $2 && rm -rf $(ASIDE)/old
+# $(call PUBLISH,slides) takes the place of _build/slides at once.
+PUBLISH = rm -rf $(ASIDE)/old-$1 && { test ! -e _build/$1 || mv _build/$1 $(ASIDE)/old-$1; } && \
+	mv $(ASIDE)/new-$1 _build/$1 && rm -rf $(ASIDE)/old-$1
 # One build at a time, with the lock of tools/run_chapters.py.
 ALONE = mkdir -p _build && { flock -n _build/.lock true || \
 	echo 'Another build is at work here: waiting for it.'; } && flock _build/.lock
@@ -46,8 +53,7 @@ help: ## list the commands
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
-	@if $(BIN)/python tools/debian.py tex; then $(ALONE) $(MAKE) -s _build/book.pdf; fi
-	@$(MAKE) -s html
+	@if $(BIN)/python tools/debian.py tex; then $(MAKE) -s html PRINT=$(PRINTED); else $(MAKE) -s html; fi
 	@said=$$($(BIN)/python tools/debian.py --say tex); \
 		test -z "$$said" || echo "The PDF was left out. $$said"
 
@@ -60,42 +66,43 @@ run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a cha
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
 
 html: setup ## render the stored notebooks as pages and slides, without running any
-	@$(ALONE) $(MAKE) -s $(DONE)
+	@$(ALONE) $(MAKE) -s -j BOOK_FORMS=slides$(if $(PRINT)$(wildcard _build/book.pdf),/book.pdf) $(DONE)
 	@echo 'The book: _build/html/index.html'
+	@test ! -e _build/book.pdf || $(MAKE) -sq $(PRINTED) || \
+		echo 'The PDF there is an earlier one; `make pdf` prints it anew.'
 
-$(DONE): $(SOURCES) $(SLIDES) $(wildcard _build/book.pdf)
-	@rm $(ASIDE)/whole 2>/dev/null || rm -rf $(ASIDE)
-	@rm -rf $(ASIDE)/_build/html/slides && mkdir -p $(ASIDE)/_build/html
-	@cp -r _build/slides $(ASIDE)/_build/html/slides
+$(DONE): $(PAGES) $(SLIDES) $(or $(PRINT),$(wildcard _build/book.pdf))
+	@rm -rf $(ASIDE)/new-html && cp -r $(ASIDE)/_build/html $(ASIDE)/new-html
+	@cp -r _build/slides $(if $(findstring book.pdf,$(BOOK_FORMS)),_build/book.pdf) $(ASIDE)/new-html
+	@touch $(ASIDE)/new-html/$(@F) && $(call PUBLISH,html)
+
+$(PAGES): $(SOURCES)
+	@rm $(ASIDE)/.pages* 2>/dev/null || rm -rf $(ASIDE)/_build
 	@$(RENDER) $(BIN)/jupyter-book build $(SOURCE)/book --config $(SOURCE)/_config.yml \
 		--path-output $(ASIDE) -q -n --keep-going $(if $(STRICT),-W --all) >/dev/null
-	@rm -rf $(ASIDE)/new && cp -r $(ASIDE)/_build/html $(ASIDE)/new && touch $(ASIDE)/new/$(@F)
-	@$(call PUBLISH,$(ASIDE)/new,_build/html) && touch $(ASIDE)/whole
-
-pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
-	@$(BIN)/python tools/debian.py tex
-	@$(ALONE) $(MAKE) -s _build/book.pdf
-	@echo 'The PDF: _build/book.pdf'
-
-_build/book.pdf: $(SOURCES) $(PRINT)
-	@rm -rf _build/latex
-	@PAPER=$(PAPER) $(SPHINX) -b latex _build/latex -d _build/doctrees-latex
-	@cd _build/latex && latexmk -xelatex -halt-on-error -interaction=nonstopmode -silent book.tex \
-		>latexmk.log 2>&1 || { grep -A9 '^!' book.log; echo 'See _build/latex/book.log'; exit 1; }
-	@mv _build/latex/book.pdf $@
-
-# Another paper, or another text, is another PDF.
-$(PRINT):
-	@mkdir -p _build && rm -f _build/.print-* && touch $@
+	@touch $@
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
 	@$(ALONE) $(MAKE) -s $(SLIDES)
 	@echo 'The slides:' _build/slides/*.html
 
 $(SLIDES): $(SOURCES)
-	@rm -rf $(ASIDE)/slides
+	@rm $(ASIDE)/.slides 2>/dev/null || rm -rf $(ASIDE)/slides
 	@$(SPHINX) -b slides $(ASIDE)/slides -d _build/doctrees-slides
-	@touch $(ASIDE)/slides/$(@F) && $(call PUBLISH,$(ASIDE)/slides,_build/slides)
+	@rm -rf $(ASIDE)/new-slides && cp -r $(ASIDE)/slides $(ASIDE)/new-slides
+	@touch $(ASIDE)/.slides $(ASIDE)/new-slides/$(@F) && $(call PUBLISH,slides)
+
+pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
+	@$(BIN)/python tools/debian.py tex
+	@$(ALONE) $(MAKE) -s $(PRINTED)
+	@echo 'The PDF: _build/book.pdf'
+
+$(PRINTED): $(SOURCES) $(if $(wildcard _build/book.pdf),,gone)
+	@rm -rf _build/latex
+	@PAPER=$(PAPER) $(SPHINX) -b latex _build/latex -d _build/doctrees-latex
+	@cd _build/latex && latexmk -xelatex -halt-on-error -interaction=nonstopmode -silent book.tex \
+		>latexmk.log 2>&1 || { grep -A9 '^!' book.log; echo 'See _build/latex/book.log'; exit 1; }
+	@rm -f _build/.printed-* && mv _build/latex/book.pdf _build/book.pdf && touch $@
 
 serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon as it is saved
 	-@$(BIN)/python tools/run_chapters.py

@@ -1,7 +1,16 @@
-"""What a preview does at each edit.  No browser, and no server."""
+"""What a preview does at each edit."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
-from tools_of_the_build import load
+from test_run_chapters import Project
+from tools_of_the_build import ROOT, load
 
 preview = load("preview")
 
@@ -30,7 +39,9 @@ def edit(tmp_path, monkeypatch):
     builder = preview.Builder(
         ["book", "out"], url_host="here:1", pre_build_commands=(), post_build_commands=()
     )
-    return lambda *paths: builder(changed_paths=[tmp_path / path for path in paths])
+    return lambda *paths, app=None: builder(
+        changed_paths=[tmp_path / path for path in paths], app=app
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,3 +64,99 @@ def test_an_edited_chapter_is_looked_at_alone(edit, done, capsys, paths, names):
 def test_after_a_failure_the_pages_stay(edit, done, capsys):
     edit("chapters/bad.md")
     assert done == [["bad"]] and capsys.readouterr().out == ""
+
+
+class App:
+    """Sphinx, as it was set up."""
+
+    statuscode = 0
+
+    def __init__(self, steps, fails=False):
+        self.steps, self.fails = steps, fails
+
+    def build(self):
+        self.steps.append("build")
+        if self.fails:
+            raise ValueError("no such figure")
+
+
+def test_sphinx_as_it_was_set_up_renders(edit, done, capsys):
+    edit("chapters/one.md", app=App(done))
+    assert done == [["one"], "build"]
+    assert capsys.readouterr().out == "The book: http://here:1\n"
+    edit("chapters/one.md", app=App(done, fails=True))
+    assert capsys.readouterr() == ("", "no such figure\n")
+
+
+CONF = 'extensions, nb_execution_mode, root_doc = ["myst_nb"], "off", "one"'
+
+
+class Preview(Project):
+    """A preview of a book of one chapter, made with the sample text."""
+
+    def __init__(self, root):
+        super().__init__(root, None)
+        for folder in ("tools", "requirements"):
+            shutil.copytree(ROOT / folder, root / folder)
+        shutil.copy(ROOT / "_config.yml", root)
+        (root / "conf.py").write_text(CONF)
+        self.write(prose="At first.")
+        book, self.log = root / "_build" / "sample" / "book", root / "log"
+        book.mkdir(parents=True)
+        program = [sys.executable, "tools/preview.py", "-c", ".", book, "out", "-q"]
+        watched = ["--watch", "chapters", "--watch", "conf.py", "--re-ignore", r"\.ipynb(\.tmp)?$"]
+        with self.log.open("w") as log:
+            self.running = subprocess.Popen(
+                [*program, *watched], cwd=root, env=os.environ | {"D2L_GRU_DATA": "sample"},
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def shows(self, text, of="out/one.html"):
+        """Whether a text comes, on the page or in the log."""
+        deadline, path = time.monotonic() + 60, self.root / of
+        while not (path.exists() and text in path.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return time.monotonic() < deadline
+
+    def processes(self):
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(path / "cwd") == str(self.root):
+                    found.append(int(path.name))
+            except OSError:
+                continue  # it has ended, or is not ours
+        return found
+
+
+@pytest.fixture
+def started(tmp_path):
+    preview = Preview(tmp_path)
+    yield preview
+    for process in preview.processes():
+        os.kill(process, signal.SIGKILL)
+    preview.running.wait()
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_the_page_follows_each_edit(started, sent):
+    assert started.shows("Waiting to detect changes", of="log") and started.shows("At first.")
+    time.sleep(1)  # until it listens
+    for text in ("Then.", "Later."):
+        started.write(prose=text)
+        assert started.shows(text)
+    started.write(prose="Wrong: {nosuch}`x`")
+    assert started.shows('Unknown interpreted text role "nosuch"', of="log")
+    (started.root / "conf.py").write_text(f"{CONF}\nhtml_title = 'Another title'")
+    assert started.shows("Another title")
+    started.write(prose="At last.")
+    assert started.shows("At last.") and started.shows("Another title")
+    log = started.log.read_text()
+    assert "Traceback" not in log and "already registered" not in log
+    started.running.send_signal(sent)
+    started.running.wait(timeout=60)
+    deadline = time.monotonic() + 60
+    while started.processes() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert started.processes() == []

@@ -23,4 +23,7 @@ for _name in _PATHS.split():
     _config[_name] = [str(BOOK / path) for path in _config[_name]]
 for _name in ("html_logo", "html_favicon"):
     _config[_name] = str(BOOK / _config[_name])
+# Sphinx's own list would have more in it after each build of one process, and another list is
+# another configuration.
+_config["templates_path"] = []
 globals().update(_config)

@@ -1,10 +1,12 @@
 """A Sphinx extension: the forms that the book comes in, and the one version that they carry.
 
-Each page gets a button for its notebook, its Markdown, the PDF and its slides, as far as they are
-there; its foot says which version it is, and of which day its run.
+Each page gets a button for its notebook, its Markdown, its slides and the PDF, these two where the
+variable BOOK_FORMS says that they will lie beside the pages; its foot says which version it is, and of
+which day its run.
 """
 
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,7 +16,6 @@ from colab import address
 from voices import TORCH
 
 ROOT = Path(__file__).resolve().parent.parent
-PDF = ROOT / "_build" / "book.pdf"
 
 
 def describe(book):
@@ -43,9 +44,8 @@ def prepare(app, config):
     options["extra_footer"] = f"{describe(app.srcdir)}. {options.get('extra_footer', '')}"
     if not address(Path(app.srcdir).parent / "_config.yml"):  # Jupyter Book would name its own
         options.pop("launch_buttons", None)
-    forms = [*PDF.parent.glob(PDF.name), *Path(app.outdir, "slides").glob("*.html")]
-    forms += Path(app.srcdir).glob(f"*{TORCH}.ipynb")
-    config.forms = sorted(path.name for path in forms)
+    torch = (path.name for path in Path(app.srcdir).glob(f"*{TORCH}.ipynb"))
+    config.forms = sorted([*os.environ.get("BOOK_FORMS", "").split("/"), *torch])
     config.styles = digest((Path(app.srcdir) / "assets").glob("*"))
     config.extended_by = digest((ROOT / "tools").glob("*.py"))
 
@@ -56,10 +56,10 @@ def digest(paths):
 
 
 def copy_forms(app, env):
-    """Lay the PDF, and each page's Markdown and notebook in PyTorch, beside the pages."""
+    """Lay each page's Markdown and notebook in PyTorch beside the pages."""
     if app.builder.name != "html":
         return
-    forms = {PDF.name: PDF}
+    forms = {}
     for name in env.found_docs:
         forms[f"_sources/{name}.md"] = ROOT / "chapters" / f"{name}.md"
         forms[f"_sources/{name}{TORCH}.ipynb"] = Path(app.srcdir) / f"{name}{TORCH}.ipynb"
@@ -77,19 +77,22 @@ def add_buttons(app, pagename, templatename, context, doctree):
     if app.builder.name != "html" or not groups:
         return
     source = f"_sources/{context['sourcename']}"  # which Sphinx copies after this
+    there, slides = {source, *app.config.forms}, f"slides/{pagename}.html"
+    if "slides" in there and "slides" in app.env.metadata[pagename]:
+        there.add(slides)
     forms = [
         ("Notebook, with its outputs", source, "fas fa-code"),
         ("Notebook in PyTorch", f"_sources/{pagename}{TORCH}.ipynb", "fas fa-code"),
         ("Markdown source", f"_sources/{pagename}.md", "fas fa-file"),
-        ("Slides", f"slides/{pagename}.html", "fas fa-person-chalkboard"),
-        ("The book as PDF", PDF.name, "fas fa-file-pdf"),
+        ("Slides", slides, "fas fa-person-chalkboard"),
+        ("The book as PDF", "book.pdf", "fas fa-file-pdf"),
     ]
     printing = groups[0]["buttons"][-1] | {"text": "Print this page", "icon": "fas fa-print"}
     groups[0]["buttons"] = [
         {"type": "link", "text": text, "url": context["pathto"](path, 1), "icon": icon,
          "tooltip": text, "label": "download-form-button"}
         for text, path, icon in forms
-        if path == source or (Path(app.outdir) / path).exists()
+        if path in there or (Path(app.outdir) / path).exists()
     ] + [printing]  # fmt: skip
     groups[0]["tooltip"] = "Other forms of this page"
 

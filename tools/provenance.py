@@ -6,6 +6,7 @@ note at the chapter's end does.
 """
 
 import functools
+import json
 import re
 from html import escape
 from pathlib import Path
@@ -13,10 +14,12 @@ from pathlib import Path
 import nbformat
 from docutils import nodes
 from myst_nb.ext.glue.roles import PasteTextRole
-from outputs import code_cells
+from outputs import code_cells, digest
 from sphinx import addnodes
 from voices import TORCH
 
+# Among what Sphinx keeps of a page: the notebooks it shows values of, with hashes of their outputs.
+PLACED_FROM = "placed-from"
 VOICES = {"MXNet": "", "PyTorch": TORCH}
 ROWS = ("run", "seconds", "versions", "seeds", "code", "package", "corpus", "records", "lock")
 CARD = """<details class="card-of-run"><summary>How this page came about</summary>
@@ -39,15 +42,42 @@ class Role(PasteTextRole):
         env = self.document.settings.env
         path = Path(env.srcdir) / (page or f"{env.docname}.ipynb")
         if found:
-            env.note_dependency(str(path))
+            if page:
+                env.metadata[env.docname].setdefault(PLACED_FROM, {})[str(path)] = printed_in(path)
             found = [placed("", "", *found, source=describe(path, name))]
         return found, messages
 
 
-@functools.cache
+def find_outdated(app, env, added, changed, removed):
+    """Return the pages that show values of another page's notebook whose outputs are others now.
+
+    That its text has changed would make them none.
+    """
+    return [
+        name
+        for name in env.all_docs.keys() - removed
+        for path, printed in env.metadata[name].get(PLACED_FROM, {}).items()
+        if printed_in(Path(path)) != printed
+    ]
+
+
 def read(path):
     """Return a stored notebook, which is read once for all its numbers."""
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _read(path, mtime):
     return nbformat.read(path, as_version=4)
+
+
+def printed_in(path):
+    """Return a hash of the outputs of a notebook, with what is known of their run; "" of none."""
+    if not path.is_file():
+        return ""
+    notebook = read(path)
+    outputs = [cell.outputs for cell in code_cells(notebook)]
+    return digest(json.dumps([outputs, notebook.metadata.get("d2l_gru")]))
 
 
 def describe(path, name):
@@ -145,4 +175,5 @@ def setup(app):
     app.add_node(placed, html=(visit, depart), latex=plain)
     app.add_role_to_domain("glue", "text", Role(), override=True)
     app.connect("doctree-resolved", add_card)
+    app.connect("env-get-outdated", find_outdated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

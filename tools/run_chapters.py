@@ -456,6 +456,8 @@ def main(arguments=None, root=ROOT):
             return bring_up_to_date(Book(root, text, options.limit, options.chapter), options)
     except SyntaxError as error:  # in the package
         print(f"{error.filename}, line {error.lineno}: {error.msg}", file=sys.stderr)
+    except yaml.YAMLError as error:
+        print(f"_config.yml cannot be read: {error}", file=sys.stderr)
     except (ChapterError, OSError) as error:
         print(error, file=sys.stderr)
     return 1

@@ -5,6 +5,7 @@ whatever it shows of the page by name, figures, equations and tables.  A code ce
 joins the slide before it, with its output; one tagged ``slide-output`` without its code.
 """
 
+import copy
 import re
 
 from docutils import nodes
@@ -18,6 +19,7 @@ from sphinx_revealjs.writers import RevealjsSlideTranslator
 
 LOGGER = logging.getLogger(__name__)
 NEEDED = re.compile("(?i)formulas|reveal|slides|pygments")
+HAS = "slides"  # what Sphinx keeps of a page that has some
 CELL, OUTPUT = "tag_slide", "tag_slide-output"
 
 
@@ -35,6 +37,7 @@ class SlideDirective(SphinxDirective):
 
     def run(self):
         words, messages = self.state.inline_text(self.arguments[0], self.lineno)
+        self.env.metadata[self.env.docname][HAS] = True
         content = slide("", show=self.options.get("show", "").split())
         content += nodes.title("", "", *words)
         self.set_source_info(content)
@@ -49,10 +52,14 @@ class Decks(RevealjsHTMLBuilder):
 
     def init(self):
         self.config.html_theme_options.pop("launch_buttons", None)  # the pages have them
+        names = ("revealjs_static_path", "revealjs_script_conf")
+        written = copy.deepcopy([(name, self.config[name]) for name in names])
         super().init()
+        for name, value in written:  # what was added would have all pages read anew
+            setattr(self.config, name, value)
 
     def get_outdated_docs(self):
-        return self.env.found_docs
+        return (name for name in super().get_outdated_docs() if HAS in self.env.metadata[name])
 
     def get_relative_uri(self, from_, to, typ=None):
         return f"../{to}.html"

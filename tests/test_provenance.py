@@ -34,7 +34,6 @@ def stamp(path, **known):
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.d2l_gru = known
     nbformat.write(notebook, path)
-    provenance.read.cache_clear()
 
 
 def test_a_hint_says_no_more_than_is_known(path):

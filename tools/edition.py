@@ -1,8 +1,8 @@
 """A Sphinx extension: the forms that the book comes in, and the one version that they carry.
 
-Each page gets a button for its notebook, its Markdown, its slides and the PDF, these two where the
-variable BOOK_FORMS says that they will lie beside the pages; its foot says which version it is, and of
-which day its run.
+Each page gets a button for its notebook, its Markdown, its slides and the PDF; for these two where
+the variable BOOK_FORMS says that they will lie beside the pages.  Its foot says which version it
+is, and of which day its run.
 """
 
 import hashlib

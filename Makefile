@@ -3,8 +3,9 @@
 .PHONY: help book test run html pdf slides serve preview reproduce bless doctor gpu-build torch gpu-outputs \
 	unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
-# Variables of the outside that would bring other packages into .venv.
-unexport PYTHONPATH PYTHONHOME
+# Variables of the outside that would bring other packages into .venv, or have Python compile our
+# own at each start.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # One after the other, but for the forms of the book, which `make` makes in a `make` of its own.
 ifndef BOOK_FORMS
 .NOTPARALLEL:

@@ -123,7 +123,18 @@ def cut(copy, name, kept):
 def judge(copy, *arguments):
     """Run pytest in the copy, on the copy's package; return its exit status and what it says."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "--color=no", *arguments],
+        # Its plug-in would take a second to import.
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:hypothesispytest",
+            "-x",
+            "-q",
+            "--color=no",
+            *arguments,
+        ],
         cwd=copy,
         env=os.environ | {"PYTHONPATH": str(copy / "src")},
         stdout=subprocess.PIPE,

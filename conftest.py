@@ -24,11 +24,6 @@ def pytest_configure():
     os.environ["D2L_GRU_DATA"] = "sample" if found.name == "sample" else str(found.path.parent)
 
 
-def pytest_xdist_auto_num_workers():
-    """One more than cores: many tests wait for what they have started, and leave a core idle."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items):
     """Begin with the files that take long, so that no core has to wait for the last of them."""
     long = {item.path for item in items if item.path.suffix == ".ipynb"}

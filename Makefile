@@ -71,7 +71,7 @@ html: setup ## render the stored notebooks as pages and slides, without running 
 	@$(ALONE) $(MAKE) -s -j BOOK_FORMS=slides$(if $(PRINT)$(wildcard _build/book.pdf),/book.pdf) $(DONE)
 	@echo 'The book: _build/html/index.html'
 	@test ! -e _build/book.pdf || $(MAKE) -sq $(PRINTED) || \
-		echo 'The PDF there is an earlier one; `make pdf` prints it anew.'
+		echo 'The PDF there is an earlier one, or on other paper; `make pdf` prints it anew.'
 
 $(DONE): $(PAGES) $(SLIDES) $(or $(PRINT),$(wildcard _build/book.pdf))
 	@rm -rf $(ASIDE)/new-html && cp -r $(ASIDE)/_build/html $(ASIDE)/new-html

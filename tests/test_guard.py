@@ -19,6 +19,8 @@ SCRATCH, TRAINING = "src/d2l_gru/scratch.py", "src/d2l_gru/training.py"
 PARAMS = "    W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params\n"
 SWAPPED = "    W_xr, W_hr, b_r, W_xz, W_hz, b_z, W_xh, W_hh, b_h, W_hq, b_q = params\n"
 DIFFERENCE = "stored: logits (1120, 28) largest difference 0.0"
+# Hypothesis, which is not used there, would take a second to import.
+OPTIONS = ["-x", "-q", "--color=no", "-p", "no:hypothesispytest"]
 # Cells that compare two ways to train, with the cells that these need.
 TWO_DEVICES, CAPTURED = ("gpu", [1, 19]), ("gpu-torch", [1, 4, 7, 10])
 SCRATCH_CUT, MINIBATCHES_CUT = ("gru-scratch", range(1, 11)), ("minibatches", range(1, 15))
@@ -123,18 +125,7 @@ def cut(copy, name, kept):
 def judge(copy, *arguments):
     """Run pytest in the copy, on the copy's package; return its exit status and what it says."""
     done = subprocess.run(
-        # Its plug-in would take a second to import.
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:hypothesispytest",
-            "-x",
-            "-q",
-            "--color=no",
-            *arguments,
-        ],
+        [sys.executable, "-m", "pytest", *OPTIONS, *arguments],
         cwd=copy,
         env=os.environ | {"PYTHONPATH": str(copy / "src")},
         stdout=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """Where numbers come from: the hints on them, and the card at a page's end."""
 
 import json
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -78,3 +79,22 @@ def test_pages_with_code_have_a_card_and_say_of_each_number_where_it_is_from(htm
     if cards:
         stored = json.loads((ROOT / "book" / f"{page.stem}.ipynb").read_text())
         assert stored["metadata"]["d2l_gru"]["parts"]["code"] in cards[0].get_text()
+
+
+def test_a_page_is_read_again_for_other_outputs_of_another_page_s_notebook_only(path):
+    stamp(path, run=RUN)
+    seen = {provenance.PLACED_FROM: {str(path): provenance.printed_in(path)}}
+    env = SimpleNamespace(all_docs={"one": 1, "two": 2}, metadata={"one": {}, "two": seen})
+
+    def outdated():
+        return provenance.find_outdated(None, env, set(), set(), set())
+
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source = "another text"
+    nbformat.write(notebook, path)
+    assert outdated() == []
+    notebook.cells[2].outputs[0].data["x"] = "3"
+    nbformat.write(notebook, path)
+    assert outdated() == ["two"]
+    path.unlink()
+    assert outdated() == ["two"]

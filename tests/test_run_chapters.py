@@ -618,3 +618,10 @@ def test_an_unreadable_chapter_is_named_and_its_notebook_kept(project, capsys, t
     assert project.run() == 1
     assert "chapters/one.md" in capsys.readouterr().err
     assert project.notebook.read_text() == before
+
+
+def test_a_configuration_that_cannot_be_read_is_named(project, capsys):
+    project.write(cell(COUNT))
+    (project.root / "_config.yml").write_text("title: [")
+    assert project.run() == 1 and not project.notebook.exists()
+    assert capsys.readouterr().err.startswith("_config.yml cannot be read: ")

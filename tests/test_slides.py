@@ -170,11 +170,35 @@ def test_a_deck_prints_one_page_a_slide(page, decks, tmp_path, name):
         assert text.startswith(title)
 
 
-def test_a_slide_that_shows_what_is_not_there_is_named(tmp_path):
-    source = tmp_path / "source"
-    shutil.copytree(ROOT / "book", source / "book")
+@pytest.fixture
+def source(tmp_path):
+    """A copy of the stored notebooks, to be changed."""
+    copy = tmp_path / "source"
+    shutil.copytree(ROOT / "book", copy / "book")
     config = (ROOT / "_config.yml").read_text().replace(": tools", f": {ROOT / 'tools'}")
-    (source / "_config.yml").write_text(config)
+    (copy / "_config.yml").write_text(config)
+    return copy
+
+
+def test_only_edited_decks_are_written_and_those_without_slides_go(source, tmp_path):
+    out = tmp_path / "slides"
+    assert make(source, out).returncode == 0
+    before = {path.stem: path.stat().st_mtime_ns for path in out.glob("*.html")}
+    for name, text, other in (
+        ("gru-scratch", "## ", "## Edited: "),
+        ("minibatches", "{slide}", "{note}"),
+    ):
+        notebook = source / "book" / f"{name}.ipynb"
+        assert text in notebook.read_text()
+        notebook.write_text(notebook.read_text().replace(text, other))
+    assert make(source, out).returncode == 0
+    after = {path.stem: path.stat().st_mtime_ns for path in out.glob("*.html")}
+    assert before.keys() - after.keys() == {"minibatches"} and not after.keys() - before.keys()
+    mended = {name for name in after if after[name] != before[name]}
+    assert mended == {"gru-scratch"}
+
+
+def test_a_slide_that_shows_what_is_not_there_is_named(source, tmp_path):
     notebook = source / "book" / "gru-scratch.ipynb"
     notebook.write_text(notebook.read_text().replace(":show: fig-cell", ":show: fig-sell"))
     done = make(source, tmp_path / "slides", "-W", "--keep-going")

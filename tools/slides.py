@@ -7,6 +7,7 @@ joins the slide before it, with its output; one tagged ``slide-output`` without 
 
 import copy
 import re
+from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -67,6 +68,14 @@ class Decks(RevealjsHTMLBuilder):
     def write_doc(self, docname, doctree):
         if doctree.children:
             super().write_doc(docname, doctree)
+
+    def finish(self):
+        super().finish()
+        for deck in Path(self.outdir).glob(
+            "*.html"
+        ):  # of a page without slides by now
+            if HAS not in self.env.metadata.get(deck.stem, {}):
+                deck.unlink()
 
     def gen_indices(self):
         """Write none."""

@@ -71,9 +71,7 @@ class Decks(RevealjsHTMLBuilder):
 
     def finish(self):
         super().finish()
-        for deck in Path(self.outdir).glob(
-            "*.html"
-        ):  # of a page without slides by now
+        for deck in Path(self.outdir).glob("*.html"):  # of a page without slides by now
             if HAS not in self.env.metadata.get(deck.stem, {}):
                 deck.unlink()
 

@@ -55,7 +55,7 @@ help: ## list the commands
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
-	@if $(BIN)/python tools/debian.py tex; then $(MAKE) -s html PRINT=$(PRINTED); else $(MAKE) -s html; fi
+	@if $(BIN)/python tools/debian.py tex; then $(MAKE) -s html PRINT=1; else $(MAKE) -s html; fi
 	@said=$$($(BIN)/python tools/debian.py --say tex); \
 		test -z "$$said" || echo "The PDF was left out. $$said"
 
@@ -73,7 +73,7 @@ html: setup ## render the stored notebooks as pages and slides, without running 
 	@test ! -e _build/book.pdf || $(MAKE) -sq $(PRINTED) || \
 		echo 'The PDF there is an earlier one, or on other paper; `make pdf` prints it anew.'
 
-$(DONE): $(PAGES) $(SLIDES) $(or $(PRINT),$(wildcard _build/book.pdf))
+$(DONE): $(PAGES) $(SLIDES) $(if $(PRINT),$(PRINTED),$(wildcard _build/book.pdf))
 	@rm -rf $(ASIDE)/new-html && cp -r $(ASIDE)/_build/html $(ASIDE)/new-html
 	@cp -r _build/slides $(if $(findstring book.pdf,$(BOOK_FORMS)),_build/book.pdf) $(ASIDE)/new-html
 	@touch $(ASIDE)/new-html/$(@F) && $(call PUBLISH,html)

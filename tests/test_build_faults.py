@@ -253,18 +253,32 @@ def test_ctrl_c_in_a_cell(site):
 
 # Like Sphinx, it takes a page that is there for a whole one.
 RENDERER = """
-import pathlib, sys, time
+import os, pathlib, sys, time
+source = pathlib.Path(os.environ.get("BOOK_SOURCE", "."), "book", "one.ipynb")
+if "latex" in sys.argv:
+    pathlib.Path("_build/latex").mkdir()
+    sys.exit()
 if "slides" in sys.argv:
     page = pathlib.Path(sys.argv[sys.argv.index("slides") + 1], "one.html")
 else:
+    source = pathlib.Path(sys.argv[2], "one.ipynb")
     page = pathlib.Path(sys.argv[sys.argv.index("--path-output") + 1], "_build/html/index.html")
 page.parent.mkdir(parents=True, exist_ok=True)
-if not page.exists() or page.stat().st_mtime < pathlib.Path("book/one.ipynb").stat().st_mtime:
+if not page.exists() or page.stat().st_mtime < source.stat().st_mtime:
     page.write_text("half")
     slow = pathlib.Path(page.name).exists()
     pathlib.Path(f"rendering-{page.name}").touch()
     time.sleep(60 if slow else 0)
-    page.write_text(pathlib.Path("book/one.ipynb").read_text())
+    page.write_text(source.read_text())
+"""
+# The runner, where the sample text stands in for the corpus.
+STAND_IN = """
+import pathlib
+book = pathlib.Path("_build", "sample", "book")
+if not book.exists():
+    book.mkdir(parents=True)
+    book.with_name("_config.yml").touch()
+    (book / "one.ipynb").write_text("of the sample")
 """
 
 
@@ -286,10 +300,11 @@ def rendered(tmp_path):
     return tmp_path
 
 
-def make(folder):
+def make(folder, target="html"):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    env["PATH"] = f"{folder / '.venv' / 'bin'}:{env['PATH']}"
     return subprocess.Popen(
-        ["make", "html"], cwd=folder, start_new_session=True, text=True, env=env,
+        ["make", target], cwd=folder, start_new_session=True, text=True, env=env,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
@@ -329,3 +344,18 @@ def test_rendering_waits_for_another_build(rendered):
         time.sleep(0.5)
         assert running.poll() is None and not [*rendered.glob("rendering-*")]
     assert is_rendered(running)
+
+
+def test_all_forms_of_a_book_that_is_new(rendered):
+    """The notebooks of the sample text lie where there was nothing when `make book` began."""
+    bin = rendered / ".venv" / "bin"
+    (bin / "latexmk").write_text("#!/bin/sh\necho printed >> ../../printed; echo PDF > book.pdf\n")
+    (bin / "latexmk").chmod(0o755)
+    (rendered / "tools" / "debian.py").touch()
+    (rendered / "tools" / "run_chapters.py").write_text(STAND_IN)
+    for _ in range(2):
+        assert is_rendered(make(rendered, "book"))
+        assert pages(rendered) == ["of the sample"] * 3
+        for place in ("book.pdf", "html/book.pdf"):
+            assert (rendered / "_build" / place).read_text() == "PDF\n"
+    assert (rendered / "printed").read_text() == "printed\n"

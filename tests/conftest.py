@@ -72,27 +72,21 @@ def html(tmp_path_factory):
 
 
 def _make_pages(out):
-    _make_slides(out)
-    jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    source = ["build", "book", "--config", "_config.yml", "--path-output", out]
-    done = subprocess.run(
-        [jupyter_book, *source, "-q", "-W", "-n", "--keep-going"],
-        cwd=ROOT,
-        env=os.environ | {"BOOK_FORMS": "slides/book.pdf"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        pytest.fail(f"the book does not build without a warning:\n{done.stdout}", pytrace=False)
-    (out / "_build" / "html" / "book.pdf").write_text("stands for the PDF")
-
-
-def _make_slides(out):
-    """Make the decks where `make html` lays them."""
-    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "slides", "-c", "tools", "book"]
-    sphinx += [out / "_build" / "html" / "slides", "-d", out / "doctrees", "-q"]
-    subprocess.run(sphinx, cwd=ROOT, env=os.environ | {"BOOK_SOURCE": "."}, check=True)
+    """Make slides and pages, where `make html` lays them."""
+    bin, pages = Path(sys.executable).parent, out / "_build" / "html"
+    slides = [bin / "sphinx-build", "-b", "slides", "-c", "tools", "book", pages / "slides"]
+    slides += ["-d", out / "doctrees"]
+    book = [bin / "jupyter-book", "build", "book", "--config", "_config.yml", "--path-output", out]
+    env = os.environ | {"BOOK_SOURCE": ".", "BOOK_FORMS": "slides/book.pdf"}
+    for command in (slides, book):
+        done = subprocess.run(
+            [*command, "-q", "-W", "-n", "--keep-going"], cwd=ROOT, env=env, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if done.returncode:
+            said = f"the book does not build without a warning:\n{done.stdout}"
+            pytest.fail(said, pytrace=False)
+    (pages / "book.pdf").write_text("stands for the PDF")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
-from tools_of_the_build import ROOT, load
+from tools_of_the_build import ROOT, load, part_of_the_book
 
 pytestmark = pytest.mark.pages
 
@@ -238,12 +238,9 @@ def test_with_a_public_address_pages_open_elsewhere(pages, tmp_path):
     """And without one, as now, there is no such button."""
     elsewhere = re.compile("mybinder|colab")
     assert [page for page in pages.values() if page.find("a", href=elsewhere)] == []
-    source = tmp_path / "source"
-    (source / "book").mkdir(parents=True)
-    for path in (ROOT / "book").iterdir():
-        (source / "book" / path.name).symlink_to(path)
+    source = part_of_the_book(tmp_path / "source", "gru-scratch")
     address = "{url: https://github.com/someone/gru, branch: main, path_to_book: book}"
-    config = (ROOT / "_config.yml").read_text().replace(": tools", f": {ROOT / 'tools'}")
+    config = (source / "_config.yml").read_text()
     (source / "_config.yml").write_text(f"repository: {address}\n{config}")
     sphinx = [Path(sys.executable).with_name("sphinx-build"), "-b", "html", "-c", "tools"]
     subprocess.run(

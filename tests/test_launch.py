@@ -29,35 +29,37 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def start(*train, launcher=(), workers=2, env=None):
-    command = [sys.executable, "-m", "d2l_gru", "launch", "-n", str(workers), *launcher]
-    command += ["--", "train", "--corpus", "a text", *SMALL, *train]
+def start(*train, launcher=(), env=None, folder="."):
+    command = [sys.executable, "-m", "d2l_gru", "launch", "-n", "2", *launcher]
+    command += ["--", "train", "--corpus", os.path.abspath("a text"), *SMALL, *train]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=folder
     )
 
 
-def end(job, within=60):
-    """Return (status, output, errors, seconds), and see that no process is left."""
-    began = time.monotonic()
+def end(job, folder="."):
+    """Return (status, output, errors), and see that no process is left."""
     try:
-        out, err = job.communicate(timeout=within)
+        out, err = job.communicate(timeout=60)
     finally:
         job.kill()
-    seconds = time.monotonic() - began
-    deadline = time.monotonic() + 5
-    while processes() and time.monotonic() < deadline:
+    see_all_end(folder, 5)
+    return job.returncode, out, err
+
+
+def see_all_end(folder, within):
+    deadline = time.monotonic() + within
+    while processes(folder) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert processes() == {}
-    return job.returncode, out, err, seconds
+    assert processes(folder) == {}
 
 
-def processes():
-    """Return the processes that train in this folder, by role."""
+def processes(folder):
+    """Return the processes that train in a folder, by role."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(path / "cwd") != os.getcwd():
+            if os.readlink(path / "cwd") != os.path.realpath(folder):
                 continue
             variables = (path / "environ").read_bytes().split(b"\0")
             words = (path / "cmdline").read_bytes().split(b"\0")
@@ -75,7 +77,7 @@ def under_way(folder, job, epochs=2):
     while not log.exists() or log.read_text().count("\n") < epochs:
         assert time.monotonic() < deadline and job.poll() is None
         time.sleep(0.05)
-    found = processes()
+    found = processes(folder)
     assert {role: len(found[role]) for role in found} == {"scheduler": 1, "server": 1, "worker": 2}
     return found
 
@@ -86,12 +88,11 @@ def parameters(directory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["scratch", "concise"])
-@pytest.mark.parametrize("device", ["cpu", "cpu,cpu:1"])
+@pytest.mark.parametrize(("model", "device"), [("scratch", "cpu"), ("concise", "cpu,cpu:1")])
 def test_a_job_ends_with_the_numbers_of_one_process(folder, model, device):
     kept = ["--checkpoints", "run", "--log", "log", "--clip", "0.2"]
     job = start("--num-epochs", "3", "--model", model, *kept, "--device", device)
-    status, out, err, _ = end(job)
+    status, out, err = end(job)
     assert (status, err) == (0, "")
     assert re.fullmatch(r"Perplexity [\d.]+, [\d,]+ tokens/s on .* of each of 2 workers\n", out)
     run = Run(Setting(corpus="a text", model=model, num_epochs=3, clip=0.2, **SETTING), cpu())
@@ -111,7 +112,7 @@ def test_ctrl_c_stops_all_at_one_update_and_resuming_changes_nothing(folder):
     job = start("--num-epochs", "100000", "--checkpoints", "run", "--log", "log")
     under_way(folder, job)
     job.send_signal(signal.SIGINT)
-    status, out, err, _ = end(job)
+    status, out, err = end(job)
     assert status == 130 and out == "" and "Traceback" not in err and "error" not in err
     newest = checkpoint.paths("run")[0]
     assert f"{newest} is kept; to go on from it, add --resume" in err
@@ -134,26 +135,14 @@ def test_a_dead_process_ends_the_job_and_its_checkpoint_is_kept(folder, role):
     job = start("--num-epochs", "100000", *kept)
     victim = under_way(folder, job)[role][-1]
     os.kill(victim, signal.SIGKILL)
-    status, out, err, seconds = end(job)
-    assert status == 1 and out == "" and seconds < 60
+    status, out, err = end(job)
+    assert status == 1 and out == ""
     who = "the scheduler" if role == "scheduler" else f"a {role}"
     assert f"error: {who} was killed by SIGKILL; the job was ended\n" in err
     path, arrays, _ = checkpoint.latest("run")
     assert str(path) in err and arrays
     more = ["--num-epochs", str(checkpoint.load(path)[1]["epoch"] + 1), *kept]
     assert main(["train", "--resume", "--device", "cpu", *more]) == 0  # alone, where a job was
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("role", ["worker", "scheduler"])
-def test_a_process_that_hangs_ends_the_job(folder, role):
-    job = start("--num-epochs", "100000", "--log", "log")
-    victim = under_way(folder, job)[role][-1]
-    os.kill(victim, signal.SIGSTOP)  # as if its machine had lost the network
-    status, _, err, seconds = end(job)
-    assert status == 1 and 10 < seconds < 60
-    whom = "its scheduler" if role == "scheduler" else "1 of its processes"
-    assert f"the job has not heard of {whom} for 20 seconds" in err
 
 
 @pytest.mark.slow
@@ -166,7 +155,7 @@ def test_no_process_outlives_the_launcher(folder):
 
 @pytest.mark.slow
 def test_an_error_of_a_worker_ends_the_job(folder):
-    status, out, err, _ = end(start("--batch-size", "5"))
+    status, out, err = end(start("--batch-size", "5"))
     assert status == 1 and out == ""
     assert "error: a minibatch of 5 rows cannot be dealt out evenly to 2 workers" in err
     assert "error: a worker ended with status 2; the job was ended" in err
@@ -212,25 +201,37 @@ def other_machines(folder, launcher):
 @pytest.mark.parametrize("launcher", ["ssh", "mpi", "slurm"])
 def test_launchers_of_other_machines(folder, launcher):
     options, env = other_machines(folder, launcher)
-    status, out, err, _ = end(start("--num-epochs", "2", launcher=options, env=env))
+    status, out, err = end(start("--num-epochs", "2", launcher=options, env=env))
     assert status == 0 and out.endswith("of each of 2 workers\n"), err
     if launcher == "ssh":
         assert (folder / "hosts").read_text().split() == ["127.0.0.1"] * 3
 
 
 @pytest.mark.slow
-def test_processes_on_other_machines_end_without_the_launcher(folder):
+def test_a_job_ends_whose_processes_do_not_hear_of_each_other(folder):
+    """Three jobs side by side, since each of them waits for as long as a job's patience."""
+    jobs, began = {}, {}
     options, env = other_machines(folder, "ssh")
-    job = start("--num-epochs", "100000", "--log", "log", launcher=options, env=env)
-    under_way(folder, job)
-    for pipe in (job.stdout, job.stderr):  # nobody reads them any more
-        pipe.close()
-    job.kill()
-    job.wait()
-    deadline = time.monotonic() + 60
-    while processes() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert processes() == {}
+    for lost in ("worker", "scheduler", "launcher"):
+        (folder / lost).mkdir()
+        (folder / lost / "hosts.txt").symlink_to(folder / "hosts.txt")
+        elsewhere = {"launcher": options, "env": env} if lost == "launcher" else {}
+        long = ["--num-epochs", "100000", "--log", "log"]
+        jobs[lost] = start(*long, folder=folder / lost, **elsewhere)
+    for lost, job in jobs.items():
+        found, began[lost] = under_way(folder / lost, job), time.monotonic()
+        if lost == "launcher":
+            for pipe in (job.stdout, job.stderr):  # nobody reads them any more
+                pipe.close()
+            job.kill()
+        else:
+            os.kill(found[lost][-1], signal.SIGSTOP)  # as if its machine had lost the network
+    for lost, whom in (("worker", "1 of its processes"), ("scheduler", "its scheduler")):
+        status, _, err = end(jobs[lost], folder / lost)
+        assert status == 1 and 10 < time.monotonic() - began[lost] < 60
+        assert f"the job has not heard of {whom} for 20 seconds" in err
+    assert jobs["launcher"].wait() == -signal.SIGKILL
+    see_all_end(folder / "launcher", 60)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pypdf
 import pytest
 from bs4 import BeautifulSoup
 from test_html import LOADED, OTHER_HOST
-from tools_of_the_build import ROOT, load
+from tools_of_the_build import ROOT, load, part_of_the_book
 
 pytestmark = pytest.mark.pages
 
@@ -62,12 +61,8 @@ def make(source, out, *options):
 
 
 @pytest.fixture(scope="module")
-def decks(tmp_path_factory):
-    out = tmp_path_factory.mktemp("site") / "slides"
-    done = make(ROOT, out, "-n", "-W", "--keep-going")
-    if done.returncode:
-        pytest.fail(f"the slides do not build without a warning:\n{done.stdout}", pytrace=False)
-    return out
+def decks(html):
+    return html / "slides"
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +167,8 @@ def test_a_deck_prints_one_page_a_slide(page, decks, tmp_path, name):
 
 @pytest.fixture
 def source(tmp_path):
-    """A copy of the stored notebooks, to be changed."""
-    copy = tmp_path / "source"
-    shutil.copytree(ROOT / "book", copy / "book")
-    config = (ROOT / "_config.yml").read_text().replace(": tools", f": {ROOT / 'tools'}")
-    (copy / "_config.yml").write_text(config)
-    return copy
+    """Some of the stored notebooks, to be changed."""
+    return part_of_the_book(tmp_path / "source", "minibatches", "gru-scratch", "gru-concise")
 
 
 def test_only_edited_decks_are_written_and_those_without_slides_go(source, tmp_path):

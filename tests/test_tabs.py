@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_output
-from tools_of_the_build import ROOT, load
+from tools_of_the_build import ROOT, load, part_of_the_book
 
 voices, outputs = load("voices"), load("outputs")
 pytestmark = pytest.mark.pages
@@ -164,18 +163,11 @@ def write(book, name, text):
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """The folder of a book of three pages, two of them with tabs."""
-    source = tmp_path_factory.mktemp("source")
-    book = source / "book"
-    shutil.copytree(ROOT / "book", book, ignore=shutil.ignore_patterns("*.ipynb"))
-    config = (ROOT / "_config.yml").read_text().replace(": tools", f": {ROOT / 'tools'}")
-    (source / "_config.yml").write_text(config)
     pages = {"index": INDEX, "gates": CHAPTER, "gpu": OTHER}
     pages |= {name: f"# The {name}\n" for name in ("notation", "api", "references")}
+    source = part_of_the_book(tmp_path_factory.mktemp("source"), *[*pages][1:])
     for name, text in pages.items():
-        write(book, name, text)
-    toc = "format: jb-book\nroot: index\noptions: {numbered: true}\nchapters:\n"
-    toc += "".join(f"- file: {name}\n" for name in pages if name != "index")
-    (book / "_toc.yml").write_text(toc)
+        write(source / "book", name, text)
     return source
 
 

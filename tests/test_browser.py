@@ -21,13 +21,13 @@ BUT_OF_COLOURS = {"rules": {rule: {"enabled": False} for rule in OF_COLOURS}}
 # Thousands of words of code look like few of them, and these are enough.
 EACH_LOOK_ONCE = """() => {
   const seen = new Set();
-  for (const word of document.querySelectorAll(":is(.highlight, .sig) span")) {
+  const more = [...document.querySelectorAll(":is(.highlight, .sig) span")].filter((word) => {
     const style = getComputedStyle(word);
     const block = getComputedStyle(word.closest(".highlight, .sig"));
     const look = [style.color, style.backgroundColor, style.font, block.backgroundColor].join();
-    if (seen.has(look)) word.replaceWith(...word.childNodes);
-    seen.add(look);
-  }
+    return seen.has(look) || !seen.add(look);
+  });
+  for (const word of more) word.replaceWith(...word.childNodes);
 }"""
 
 

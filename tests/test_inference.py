@@ -60,6 +60,14 @@ def test_large_numbers_do_not_overflow(read):
         assert numpy.isfinite(getattr(inference, read)(params)([1, 2, 3])).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_computed_has_the_digits_of_the_parameters(dtype):
+    before = [p.astype(dtype) for p in ref.random_params(V, H).values()]
+    after = [p.data().asnumpy().astype(dtype) for p in concise(2).collect_params().values()]
+    assert inference.read_reset_before(before)([1, 2]).dtype == dtype
+    assert inference.read_reset_after(after)([1, 2]).dtype == dtype
+
+
 def scratch():
     size = V, H, cpu()
     return d2l.RNNModelScratch(*size, d2l.get_params, d2l.init_gru_state, d2l.gru)
@@ -77,7 +85,7 @@ def test_the_packages_own_models_are_read_in_numpy(make, monkeypatch):
     [
         lambda: concise(1, rnn.LSTM),
         lambda: d2l.RNNModelScratch(
-            V, H, cpu(), d2l.get_params, d2l.init_gru_state, lambda *args: d2l.gru(*args)
+            V, H, cpu(1), d2l.get_params, d2l.init_gru_state, lambda *args: d2l.gru(*args)
         ),
     ],
 )
@@ -87,7 +95,8 @@ def test_other_models_are_read_by_their_framework(make, monkeypatch):
     monkeypatch.setattr(
         type(model), "__call__", lambda self, *args: calls.append(1) or call(self, *args)
     )
-    assert len(predict("bad", 5, model, VOCAB, cpu())) >= 8 and len(calls) == 5
+    device = model.parameters()[0].ctx
+    assert len(predict("bad", 5, model, VOCAB, device)) >= 8 and len(calls) == 5
 
 
 def test_frozen_parameters_are_read_too():

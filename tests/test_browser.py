@@ -1,7 +1,10 @@
 """The pages in a real browser: read, searched, printed, in light and dark, with formulas."""
 
+import gzip
 import importlib.util
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -78,6 +81,15 @@ def test_formulas_wait_for_no_script_and_take_their_font_from_beside_the_page(vi
     font = (html / "_static" / "formulas.woff2").as_uri()
     assert font in went.asked and all(address.startswith("file:") for address in went.asked)
     assert went.wrong == []
+
+
+@pytest.mark.parametrize("name", ["index", "gates"])
+def test_a_page_and_what_it_asks_for_are_small(visit, name):
+    """Compressed, and but for fonts; the first page, and the one with most to try out."""
+    asked = {Path(url2pathname(urlsplit(url).path)) for url in visit(name).asked}
+    asked = {path for path in asked if path.suffix != ".woff2"}
+    assert {path.suffix for path in asked} == {".html", ".css", ".js", ".svg"}
+    assert sum(len(gzip.compress(path.read_bytes())) for path in asked) < 300_000
 
 
 def test_search_finds_pages(visit, server):

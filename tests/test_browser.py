@@ -21,13 +21,14 @@ ONLY_OF_COLOURS = {"runOnly": {"type": "rule", "values": OF_COLOURS}}
 BUT_OF_COLOURS = {"rules": {rule: {"enabled": False} for rule in OF_COLOURS}}
 
 
-# Thousands of words of code look like few of them, and these are enough.
+# Thousands of words of code look like few of them, and these are enough; axe sees no hidden one.
 EACH_LOOK_ONCE = """() => {
   const seen = new Set();
   const more = [...document.querySelectorAll(":is(.highlight, .sig) span")].filter((word) => {
     const style = getComputedStyle(word);
     const block = getComputedStyle(word.closest(".highlight, .sig"));
-    const look = [style.color, style.backgroundColor, style.font, block.backgroundColor].join();
+    const colours = [style.color, style.backgroundColor, block.backgroundColor];
+    const look = [...colours, style.font, word.checkVisibility()].join();
     return seen.has(look) || !seen.add(look);
   });
   for (const word of more) word.replaceWith(...word.childNodes);

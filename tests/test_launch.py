@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -88,7 +89,8 @@ def parameters(directory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "device"), [("scratch", "cpu"), ("concise", "cpu,cpu:1")])
+@pytest.mark.parametrize("model", ["scratch", "concise"])
+@pytest.mark.parametrize("device", ["cpu", "cpu,cpu:1"])
 def test_a_job_ends_with_the_numbers_of_one_process(folder, model, device):
     kept = ["--checkpoints", "run", "--log", "log", "--clip", "0.2"]
     job = start("--num-epochs", "3", "--model", model, *kept, "--device", device)
@@ -210,28 +212,38 @@ def test_launchers_of_other_machines(folder, launcher):
 @pytest.mark.slow
 def test_a_job_ends_whose_processes_do_not_hear_of_each_other(folder):
     """Three jobs side by side, since each of them waits for as long as a job's patience."""
-    jobs, began = {}, {}
     options, env = other_machines(folder, "ssh")
-    for lost in ("worker", "scheduler", "launcher"):
+    elsewhere = {"worker": {}, "scheduler": {}, "launcher": {"launcher": options, "env": env}}
+    jobs = {}
+    for lost, where in elsewhere.items():
         (folder / lost).mkdir()
         (folder / lost / "hosts.txt").symlink_to(folder / "hosts.txt")
-        elsewhere = {"launcher": options, "env": env} if lost == "launcher" else {}
         long = ["--num-epochs", "100000", "--log", "log"]
-        jobs[lost] = start(*long, folder=folder / lost, **elsewhere)
-    for lost, job in jobs.items():
-        found, began[lost] = under_way(folder / lost, job), time.monotonic()
-        if lost == "launcher":
-            for pipe in (job.stdout, job.stderr):  # nobody reads them any more
-                pipe.close()
+        jobs[lost] = start(*long, folder=folder / lost, **where)
+
+    def hang(role):
+        """Return how a job ends that lost a process, and after how many seconds."""
+        victim = under_way(folder / role, jobs[role])[role][-1]
+        os.kill(victim, signal.SIGSTOP)  # as if its machine had lost the network
+        began = time.monotonic()
+        return *end(jobs[role], folder / role), time.monotonic() - began
+
+    try:
+        with ThreadPoolExecutor() as pool:
+            ended = [pool.submit(hang, role) for role in ("worker", "scheduler")]
+            under_way(folder / "launcher", jobs["launcher"])
+            for pipe in (jobs["launcher"].stdout, jobs["launcher"].stderr):
+                pipe.close()  # nobody reads them any more
+            jobs["launcher"].kill()
+            jobs["launcher"].wait()
+            see_all_end(folder / "launcher", 60)
+        for job, whom in zip(ended, ("1 of its processes", "its scheduler"), strict=True):
+            status, _, err, seconds = job.result()
+            assert status == 1 and 10 < seconds < 60
+            assert f"the job has not heard of {whom} for 20 seconds" in err
+    finally:
+        for job in jobs.values():
             job.kill()
-        else:
-            os.kill(found[lost][-1], signal.SIGSTOP)  # as if its machine had lost the network
-    for lost, whom in (("worker", "1 of its processes"), ("scheduler", "its scheduler")):
-        status, _, err = end(jobs[lost], folder / lost)
-        assert status == 1 and 10 < time.monotonic() - began[lost] < 60
-        assert f"the job has not heard of {whom} for 20 seconds" in err
-    assert jobs["launcher"].wait() == -signal.SIGKILL
-    see_all_end(folder / "launcher", 60)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .PHONY: help book test run html pdf slides serve preview reproduce bless doctor gpu-build torch gpu-outputs \
-	unit fuzz mutants coverage lint lock bench links sbom setup clean gone
+	unit fuzz mutants coverage lint lock bench links sbom processors setup clean gone
 
 # Variables of the outside that would bring other packages into .venv, or have Python compile our
 # own at each start.
@@ -143,6 +143,9 @@ fuzz: setup ## give a hundred thousand damaged files to all that reads files
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist \
 		-m "$(QUICK)" $(ARGS)
+
+processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="gates")
+	@$(BIN)/python tools/processors.py $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage

@@ -1,14 +1,17 @@
 """What counts as the same text, the same figure and the same outputs."""
 
+import copy
 import io
 import re
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 from nbval_outputs import compare_outputs
 from nbval_rules import ROOT
 from nbval_svg import compare_svg
-from nbval_text import SVG_ATOL, Rules, compare_text
+from nbval_text import NUMBER, SVG_ATOL, Rules, compare_text
+from outputs import code_cells, plain, tags
 
 EXACT = Rules()
 
@@ -410,3 +413,31 @@ def test_errors_are_compared_as_the_page_shows_them():
     assert compare(stored, there) == []
     assert compare(stored, error("30 > 29", *stored[0].traceback))
     assert compare(stored, error("30 > 28", *stored[0].traceback[:1]))
+
+
+def others(number):
+    """Return a number's double and zero, written as it is."""
+    decimals = len(number.partition(".")[2].partition("e")[0])
+    double = 2 * float(number.replace(",", "").replace("−", "-"))
+    return {f"{double:.{decimals}f}", re.sub(r"\d", "0", number)} - {number}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_no_stored_number_may_be_its_double_or_zero(path):
+    """But for those that a clock or the machine gave, in cells that say so."""
+    for number, cell in enumerate(code_cells(nbformat.read(path, as_version=4)), 1):
+        given = cell.metadata.get("nbval", {})
+        assert compare_outputs(cell, cell.outputs, Rules(given), ROOT) == []
+        for i, output in enumerate(cell.outputs):
+            holder = output if output.output_type == "stream" else output.data
+            if "image/svg+xml" in holder:
+                continue
+            for key in [key for key in holder if key.endswith(("text", "text/plain"))]:
+                for found in NUMBER.finditer(text := holder[key]):
+                    for other in others(found[0]):
+                        new = copy.deepcopy(cell.outputs)
+                        altered = text[: found.start()] + other + text[found.end() :]
+                        (new[i] if holder is output else new[i].data)[key] = altered
+                        if plain(altered, tags(cell)) != plain(text, tags(cell)):
+                            said = compare_outputs(cell, new, Rules(given), ROOT)
+                            assert said, (number, text, altered)

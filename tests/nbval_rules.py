@@ -1,7 +1,7 @@
 """The rules by which ``pytest --nbval`` compares the book with what its code computes now.
 
 A pytest plugin on top of nbval, which finds the notebooks and has the options.  Cells are run as
-the runner runs them (`kernel`), and compared by rules that hold for all of them:
+the runner runs them (`kernel`), and compared by our own rules, which hold for all of them:
 
 - words and integers exactly, floats within 1e-5, or what the cell says of them (`nbval_text`);
 - figures as drawings (`nbval_svg`); a stored output of another kind is refused (`nbval_outputs`);
@@ -27,7 +27,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbval.plugin import IPyNbCell, IPyNbFile
+from nbval.plugin import IPyNbFile
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "tools"))
@@ -83,7 +83,7 @@ def pytest_collect_file(parent):
     ]
 
 
-class BookFile(IPyNbFile):
+class BookFile(pytest.File):
     """A notebook, and the kernel that runs it."""
 
     lost = None  # why no further cell can run
@@ -96,9 +96,7 @@ class BookFile(IPyNbFile):
             cell.outputs, cell.execution_count = [], None
         self.records = recorded(ROOT, notebook)
         for number, cell in enumerate(code_cells(notebook)):
-            yield BookCell.from_parent(
-                self, name=f"Cell {number}", cell_num=number, cell=cell, options={}
-            )
+            yield BookCell.from_parent(self, name=f"Cell {number}", number=number, cell=cell)
 
     def setup(self):
         from kernel import Client, environment
@@ -151,19 +149,19 @@ class BookFile(IPyNbFile):
             raise CellFailure(said) from None
 
 
-class BookCell(IPyNbCell):
+class BookCell(pytest.Item):
     """A code cell, compared by the rules above."""
 
-    def __init__(self, name, parent, cell_num, cell, options):
-        super().__init__(name, parent, cell_num, cell, options)
-        self.tags = tags(cell)
+    def __init__(self, name, parent, number, cell):
+        super().__init__(name, parent)
+        self.number, self.cell, self.tags = number, cell, tags(cell)
         if "gpu" in self.tags:
             self.add_marker("gpu")
         if parent.torch and importlib.util.find_spec("torch") is None:
             self.add_marker(pytest.mark.skip("needs PyTorch, which `make torch` installs"))
 
-    def setup(self):
-        pass
+    def reportinfo(self):
+        return self.path, 0, self.nodeid
 
     def runtest(self):
         cell, left_out = self.cell, self.tags & self.parent.client.left_out
@@ -188,7 +186,7 @@ class BookCell(IPyNbCell):
         if never_run and "gpu" not in self.tags:
             raise CellFailure("has no stored run (its execution_count is null); run `make book`")
 
-        new = self.parent.run(self.cell_num)
+        new = self.parent.run(self.number)
         if "corpus" in self.tags and os.environ.get("D2L_GRU_DATA") == "sample":
             pytest.skip("it ran, but its stored output is The Time Machine's, not the sample's")
         if never_run:

@@ -37,6 +37,8 @@ class Rules:
         self.svg_atol = self.names.pop("svg_atol", SVG_ATOL)
         _check("svg_atol", self.svg_atol, 10)
         for name, tolerance in self.names.items():
+            if not (isinstance(name, str) and name.strip()):
+                raise ValueError(f"nbval metadata has {name!r}, which is no text of a line")
             if not (isinstance(tolerance, dict) and tolerance and {*tolerance} <= {"rtol", "atol"}):
                 raise ValueError(
                     f"nbval metadata has {name!r}: {tolerance!r}; a text has rtol, atol"

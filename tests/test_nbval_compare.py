@@ -195,6 +195,8 @@ def test_every_digit_counts():
     [
         ({"rtol": 0.1}, "'rtol': 0.1; a text has rtol, atol"),  # of the cell, as it was once
         ({"x": 0.1}, "'x': 0.1; a text has rtol, atol"),
+        ({" ": {"rtol": 0.1}}, "' ', which is no text of a line"),
+        ({7: {"rtol": 0.1}}, "7, which is no text of a line"),
         ({"x": {}}, "'x': {}; a text has rtol, atol"),
         ({"x": {"rtoll": 0.1}}, "'x': {'rtoll': 0.1}; a text has rtol, atol"),
         ({"x": {"rtol": "0.1"}}, "'x': rtol: '0.1'; allowed: from 0 to below 1"),

@@ -34,7 +34,7 @@ sys.path.append(str(ROOT / "tools"))
 from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError  # noqa: E402
 from nbval_outputs import compare_outputs  # noqa: E402
 from nbval_text import Rules  # noqa: E402
-from outputs import LIMIT, code_cells, recorded, switch, tags, take_recorded  # noqa: E402
+from outputs import LIMIT, START, code_cells, recorded, switch, tags, take_recorded  # noqa: E402
 
 TORCH = "-torch.ipynb"  # ends the names of PyTorch notebooks
 REFUSED = {
@@ -69,8 +69,9 @@ def pytest_configure(config):
     for name, why in REFUSED.items():
         if config.getoption(name, None):
             raise pytest.UsageError(f"--{name.replace('_', '-')} is not for this book: {why}")
-    if config.getoption("nbval_cell_timeout", None) == 2000:  # nbval's default
-        config.option.nbval_cell_timeout = LIMIT
+    for name, default, ours in (("cell", 2000, LIMIT), ("kernel_startup", 60, START)):
+        if config.getoption(f"nbval_{name}_timeout", None) == default:  # nbval's
+            setattr(config.option, f"nbval_{name}_timeout", ours)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -110,7 +111,8 @@ class BookFile(pytest.File):
         env = self.stack.enter_context(environment())
         self.client.create_kernel_manager()
         self.client.start_new_kernel(env=env, **silent)
-        self.stack.callback(self.client._cleanup_kernel)
+        # A client that does not hear from its kernel ends it by itself.
+        self.stack.callback(lambda: self.client.km and self.client._cleanup_kernel())
         self.client.start_new_kernel_client()
 
     def teardown(self):

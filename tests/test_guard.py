@@ -177,9 +177,9 @@ def test_nbval_catches_what_is_stored_wrong(copy, torch):
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
-        (["-p", "no:cacheprovider"], 0, "1 passed"),
-        (["-p", "no:xdist"], 0, "1 passed"),
-        (["--import-mode=importlib", "-W", "error"], 0, "1 passed"),
+        (["-p", "no:cacheprovider", "-W", "error"], 0, "1 passed"),
+        (["-p", "no:xdist", "--import-mode=importlib"], 0, "1 passed"),
+        (["--nbval-kernel-startup-timeout=0"], 1, "Kernel didn't respond in 0 seconds"),
         (["--nbval-lax"], 4, "--nbval-lax is not for this book"),
         (["--nbval-sanitize-with=none.cfg"], 4, "--nbval-sanitize-with is not for this book"),
         (["--sanitize-with=none.cfg"], 4, "--sanitize-with is not for this book"),

@@ -10,7 +10,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
 from nbclient.util import run_sync
-from outputs import LIMIT, tags
+from outputs import LIMIT, START, tags
 
 # A stream sends what it holds every now and then.  Without this, the order in which two of them
 # arrive would be an accident: here, whoever writes has the other send first.
@@ -51,6 +51,7 @@ class Client(NotebookClient):
             notebook,
             kernel_name="python3",
             kernel_manager_class=Kernel,
+            startup_timeout=START,
             timeout=limit,
             record_timing=False,
             shutdown_kernel="immediate",  # else it prints that it is interrupted
@@ -62,6 +63,7 @@ class Client(NotebookClient):
     async def async_execute_cell(self, cell, cell_index, *args, **kwargs):
         if self.left_out & tags(cell):
             return cell
+        self._display_id_map = {}  # no cell changes what an earlier one has shown
         return await super().async_execute_cell(cell, cell_index, *args, **kwargs)
 
     execute_cell = run_sync(async_execute_cell)

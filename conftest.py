@@ -8,6 +8,11 @@ import pytest
 pytest_plugins = ["nbval_rules", "pytester"]
 
 
+def pytest_addoption(parser):
+    """Let `pytest -p no:cacheprovider` read the setting of the plugin that it switches off."""
+    parser.addini("cache_dir", "the folder of the plugin cacheprovider", default=".pytest_cache")
+
+
 def pytest_configure():
     """Share the cores, and choose the corpus once; kernels inherit both by the environment."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

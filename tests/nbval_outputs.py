@@ -1,97 +1,72 @@
-"""Compare the outputs that a notebook stores with those that a kernel sends."""
+"""Compare the outputs that a notebook stores with those of a run."""
 
 import json
 import re
 
-import nbformat
 from nbval_svg import compare_svg
-from nbval_text import compare_text
+from nbval_text import Rules, compare_text
+from outputs import as_stored, plain, tags
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 GLUE = "application/papermill.record/"  # myst-nb's glue puts it before the type
 COMPARABLE = re.compile(rf"(?:{GLUE})?(?:text/.+|image/svg\+xml|application/json)")
 LONGEST = 24  # lines of a message about one output
 
 
-def outputs_of(messages):
-    """Play a cell's messages to the outputs that a notebook would store: the final state of all."""
-    outputs, displays, clear = [], {}, False
-    for message in messages:
-        kind, content = message["msg_type"], message["content"]
-        display = content.get("transient", {}).get("display_id")
-        if kind == "clear_output" and content.get("wait"):
-            clear = True
-        elif kind == "clear_output":
-            outputs = []
-        elif kind == "update_display_data":
-            for output in displays.get(display, []):
-                output.update(nbformat.from_dict({k: content[k] for k in ("data", "metadata")}))
-        elif kind in ("stream", "display_data", "execute_result", "error"):
-            if clear:
-                outputs, clear = [], False
-            outputs.append(nbformat.v4.output_from_msg(message))
-            displays.setdefault(display, []).append(outputs[-1])
-    return outputs
-
-
-def compare_outputs(stored, new, tolerance, sanitise=str):
-    """List what differs between two lists of outputs, as lines to print.
+def compare_outputs(cell, new, rules, root):
+    """List what differs between a cell's stored outputs and new ones, as lines to print.
 
     Args:
-        stored, new: notebook outputs.
-        tolerance: the cell's `Tolerance`.
-        sanitise: replaces what may always differ, such as dates; applied to texts on both sides.
+        cell: the stored cell.
+        new: the outputs that the kernel sent.
+        rules: the cell's `Rules`.
+        root: the folder of the project.
     """
-    old = _parts(stored)
-    # A widget lives only while the notebook is open: it is neither stored nor compared.
-    fresh = _parts([output for output in new if WIDGET not in output.get("data", {})])
-    for _, parts in old:
+    old, fresh = _parts(cell.outputs, cell), _parts(as_stored(new, root), cell)
+    for _, parts, _ in old:
         for mime in parts:
             if "/" in mime and not COMPARABLE.fullmatch(mime):
                 return [f"the stored output holds {mime}, and only SVG and text can be compared"]
-    if [(kind, [*parts]) for kind, parts in old] != [(kind, [*parts]) for kind, parts in fresh]:
-        old, fresh = _summary(old, sanitise), _summary(fresh, sanitise)
-        return ["stored outputs:", *old, "new outputs:", *fresh]
+    if [(kind, [*parts]) for kind, parts, _ in old] != [
+        (kind, [*parts]) for kind, parts, _ in fresh
+    ]:
+        return ["stored outputs:", *_summary(old), "new outputs:", *_summary(fresh)]
     report = []
-    for number, ((kind, parts), (_, others)) in enumerate(zip(old, fresh, strict=True), 1):
+    for number, ((kind, parts, glued), (_, others, _)) in enumerate(
+        zip(old, fresh, strict=True), 1
+    ):
         for name, text in parts.items():
             if name.endswith("image/svg+xml"):
-                found = compare_svg(text, others[name], tolerance, sanitise)
+                rules.used.add("svg_atol")
+                found = compare_svg(text, others[name], rules.svg_atol)
+            elif name == "metadata":
+                found = compare_text(text, others[name], Rules())
             else:
-                found = compare_text(sanitise(text), sanitise(others[name]), tolerance)
+                found = compare_text(text, others[name], rules, glued)
             if found:
                 if len(found) > LONGEST:
                     found[LONGEST:] = [f"… and {len(found) - LONGEST} lines more"]
                 report += [f"output {number}, {kind}, {name}:", *("  " + line for line in found)]
-    return report
+    return report or rules.useless()
 
 
-def _parts(outputs):
-    """Turn outputs into pairs (kind, {name: text}), however their streams were cut into chunks.
-
-    Between two displays the kernel sends stdout and stderr in no fixed order: stdout comes first.
-    """
-    parts, streams = [], {"stdout": "", "stderr": ""}
-
-    def end_streams():
-        for name, text in streams.items():
-            if text:
-                parts.append(("stream", {name: _overwrite(text)}))
-            streams[name] = ""
-
+def _parts(outputs, cell):
+    """Turn outputs into triples: kind, texts by their type, and the name of what was glued."""
+    parts = []
     for output in outputs:
+        glued = None
         if output.output_type == "stream":
-            streams[output.name] += output.text
-            continue
-        end_streams()
-        if output.output_type == "error":
-            parts.append(("error", {"message": f"{output.ename}: {output.evalue}"}))
+            texts = {output.name: output.text}
+        elif output.output_type == "error":
+            texts = {"message": f"{output.ename}: {output.evalue}"}
+            # The count of cells depends on which were left out.
+            texts["traceback"] = re.sub(r"\bIn\[\d+\]", "In[]", "\n".join(output.traceback))
         else:
             texts = {mime: _as_text(output.data[mime]) for mime in sorted(output.data)}
+            glued = output.metadata.get("scrapbook", {}).get("name")
             if output.metadata:
                 texts["metadata"] = _as_text(output.metadata)
-            parts.append((output.output_type, texts))
-    end_streams()
+        texts = {k: v if "svg" in k else plain(v, tags(cell)) for k, v in texts.items()}
+        parts.append((output.output_type, texts, glued))
     return parts
 
 
@@ -99,17 +74,11 @@ def _as_text(value):
     return value if isinstance(value, str) else json.dumps(value, indent=1, sort_keys=True)
 
 
-def _overwrite(text):
-    """Apply carriage returns as a terminal does: what follows one replaces its line."""
-    return re.sub(r"[^\n]*\r(?!\n)", "", text)
-
-
-def _summary(parts, sanitise):
+def _summary(parts):
     """One line for each output."""
     lines = []
-    for kind, texts in parts:
+    for kind, texts, _ in parts:
         name, text = next(iter(texts.items()), ("", ""))
-        names = ", ".join(texts)
-        first = "" if "svg" in name else sanitise(text).strip().split("\n")[0][:80]
-        lines.append(f"  {kind} ({names}): {first}".rstrip(": "))
+        first = "" if "svg" in name else text.strip().split("\n")[0][:80]
+        lines.append(f"  {kind} ({', '.join(texts)}): {first}".rstrip(": "))
     return lines or ["  none"]

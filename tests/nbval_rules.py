@@ -1,29 +1,50 @@
 """The rules by which ``pytest --nbval`` compares the book with what its code computes now.
 
-A pytest plugin on top of nbval: it runs the cells as nbval does, and decides itself what agrees.
+A pytest plugin on top of nbval, which finds the notebooks and has the options.  Cells are run as
+the runner runs them (`kernel`), and compared by our own rules, which hold for all of them:
 
-- words and integers exactly, floats within the cell's tolerance (`nbval_text`);
+- words and integers exactly, floats within 1e-5, or what the cell says of them (`nbval_text`);
 - figures as drawings (`nbval_svg`); a stored output of another kind is refused (`nbval_outputs`);
-- dates, speeds, durations and addresses may differ (``sanitize.cfg``);
-- a code cell without a stored run fails;
+- in a cell tagged ``clock``, speeds and durations may differ, and in one tagged ``machine``, what
+  a machine says of itself (`outputs.MEASURED`);
+- a code cell without a stored run fails, and so does a tag or comment that nbval would take for an
+  order to compare nothing;
 - a PyTorch notebook is skipped where there is no PyTorch;
-- a cell tagged ``gpu`` is skipped where its framework finds no GPU; a cell tagged ``corpus`` is
-  run, but not compared, where the sample stands in for the corpus.
-
-A cell's metadata may widen its tolerance: ``nbval: {rtol: 0.05, atol: 0.1, svg_atol: 3}``.
+- a cell tagged ``gpu`` is skipped where its framework finds no GPU, if its stored output is what
+  the record says; a cell tagged ``skip-execution`` is skipped, and has no output;
+- a cell tagged ``corpus`` is run, but not compared, where the sample stands in for the corpus.
 """
 
+import contextlib
+import copy
 import functools
 import importlib.util
 import os
-import tempfile
+import re
+import subprocess
+import sys
+from pathlib import Path
 
+import nbformat
 import pytest
-from nbval.plugin import IPyNbCell, IPyNbFile
-from nbval_outputs import compare_outputs, outputs_of
-from nbval_text import Tolerance
+from nbval.plugin import IPyNbFile
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tools"))
+from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError  # noqa: E402
+from nbval_outputs import compare_outputs  # noqa: E402
+from nbval_text import Rules  # noqa: E402
+from outputs import LIMIT, START, code_cells, recorded, switch, tags, take_recorded  # noqa: E402
 
 TORCH = "-torch.ipynb"  # ends the names of PyTorch notebooks
+REFUSED = {
+    "nbval_lax": "it compares nothing",
+    "nbval_sanitize_with": "what may differ, a cell says by its tags",
+    "sanitize_with": "what may differ, a cell says by its tags",
+    "nbval_kernel_name": "notebooks run on this Python",
+    "current_env": "notebooks run on this Python, always",
+    "nbdime": "`make bless` shows what changed",
+}
 
 
 class CellFailure(Exception):
@@ -42,6 +63,17 @@ def has_gpu(torch):
     return try_gpu().device_type == "gpu"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Refuse the options of nbval that would weaken the comparison; wait as long as the runner."""
+    for name, why in REFUSED.items():
+        if config.getoption(name, None):
+            raise pytest.UsageError(f"--{name.replace('_', '-')} is not for this book: {why}")
+    for name, default, ours in (("cell", 2000, LIMIT), ("kernel_startup", 60, START)):
+        if config.getoption(f"nbval_{name}_timeout", None) == default:  # nbval's
+            setattr(config.option, f"nbval_{name}_timeout", ours)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(parent):
     """Put this module's notebook in the place of nbval's."""
@@ -52,92 +84,129 @@ def pytest_collect_file(parent):
     ]
 
 
-class BookFile(IPyNbFile):
-    """A notebook; it remembers the messages of the cell that runs."""
+class BookFile(pytest.File):
+    """A notebook, and the kernel that runs it."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.messages = []
+    lost = None  # why no further cell can run
 
     def collect(self):
-        for item in super().collect():
-            yield BookCell.from_parent(
-                self, name=item.name, cell_num=item.cell_num, cell=item.cell, options=item.options
-            )
+        notebook = nbformat.read(self.path, as_version=4)
+        self.nb = copy.deepcopy(notebook)  # this one runs
+        self.nb.cells = code_cells(self.nb)
+        for cell in self.nb.cells:
+            cell.outputs, cell.execution_count = [], None
+        self.records = recorded(ROOT, notebook)
+        for number, cell in enumerate(code_cells(notebook)):
+            yield BookCell.from_parent(self, name=f"Cell {number}", number=number, cell=cell)
 
     def setup(self):
-        """Start the kernel as the runner does: the user's own IPython settings do not count."""
-        self.ipython = tempfile.TemporaryDirectory()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("IPYTHONDIR", self.ipython.name)
-            patch.delenv("MPLBACKEND", raising=False)
-            patch.delenv("PYTEST_CURRENT_TEST", raising=False)  # ipykernel would miss C's output
-            super().setup()
+        from kernel import Client, environment
+
+        self.next, self.stack = 0, contextlib.ExitStack()
+        self.client = Client(self.nb, self.path.parent, limit=self.limit)
+        self.client.startup_timeout = self.config.option.nbval_kernel_startup_timeout
+        if any("gpu" in tags(cell) for cell in self.nb.cells) and not has_gpu(self.torch):
+            self.client.left_out.add("gpu")
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        env = self.stack.enter_context(environment())
+        self.client.create_kernel_manager()
+        self.client.start_new_kernel(env=env, **silent)
+        # A client that does not hear from its kernel ends it by itself.
+        self.stack.callback(lambda: self.client.km and self.client._cleanup_kernel())
+        self.client.start_new_kernel_client()
 
     def teardown(self):
-        super().teardown()
-        self.ipython.cleanup()
+        self.stack.close()
 
-    def get_sanitize_files(self):
-        """Find the file from any working directory."""
-        return [self.config.rootpath / name for name in super().get_sanitize_files()]
+    @property
+    def limit(self):
+        return self.config.option.nbval_cell_timeout
 
-    def get_kernel_message(self, timeout=None, stream="iopub"):
-        """Keep every message; nbval itself knows neither an updated display nor a cleared one."""
-        while True:
-            message = super().get_kernel_message(timeout, stream)
-            self.messages.append(message)
-            if message["msg_type"] not in ("update_display_data", "clear_output"):
-                return message
+    @property
+    def torch(self):
+        return self.path.name.endswith(TORCH)
+
+    def run(self, number):
+        """Run a cell, and before it those that nobody chose; return its outputs."""
+        for earlier in range(self.next, number):
+            with contextlib.suppress(CellFailure):
+                self.run_one(earlier)
+        self.run_one(number)
+        return self.nb.cells[number].outputs
+
+    def run_one(self, number):
+        self.next = number + 1
+        if self.lost:
+            raise CellFailure(self.lost)
+        try:
+            self.client.execute_cell(self.nb.cells[number], number)
+        except DeadKernelError:
+            self.lost = f"the kernel died in cell {number}"
+            raise CellFailure(self.lost) from None
+        except CellTimeoutError:
+            self.lost = f"cell {number} ran longer than {self.client.timeout:g} s"
+            raise CellFailure(self.lost) from None
+        except CellControlSignal as error:  # an error in the cell
+            said = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+            raise CellFailure(said) from None
 
 
-class BookCell(IPyNbCell):
+class BookCell(pytest.Item):
     """A code cell, compared by the rules above."""
 
-    def __init__(self, name, parent, cell_num, cell, options):
-        super().__init__(name, parent, cell_num, cell, options)
-        self.tags = cell.metadata.get("tags", [])
+    def __init__(self, name, parent, number, cell):
+        super().__init__(name, parent)
+        self.number, self.cell, self.tags = number, cell, tags(cell)
         if "gpu" in self.tags:
             self.add_marker("gpu")
-        self.torch = self.path.name.endswith(TORCH)
-        if self.torch and importlib.util.find_spec("torch") is None:
+        if parent.torch and importlib.util.find_spec("torch") is None:
             self.add_marker(pytest.mark.skip("needs PyTorch, which `make torch` installs"))
 
+    def reportinfo(self):
+        return self.path, 0, self.nodeid
+
     def runtest(self):
+        cell, left_out = self.cell, self.tags & self.parent.client.left_out
+        if self.parent.lost:
+            pytest.skip(f"did not run: {self.parent.lost}")
         try:
-            self.tolerance = Tolerance.from_metadata(self.cell.metadata.get("nbval", {}))
+            rules = Rules(cell.metadata.get("nbval", {}))
         except ValueError as error:
             raise CellFailure(str(error)) from None
-        if "gpu" in self.tags and not has_gpu(self.torch):
-            name = "PyTorch" if self.torch else "MXNet"
+        if said := switch(cell):
+            raise CellFailure(said)
+        if "gpu" in self.tags:
+            self.compare_with_record()
+        if "skip-execution" in left_out:
+            if cell.outputs or cell.execution_count:
+                raise CellFailure("has a stored run, though it is tagged skip-execution")
+            pytest.skip("it is tagged skip-execution")
+        if left_out:
+            name = "PyTorch" if self.parent.torch else "MXNet"
             pytest.skip(f"needs a GPU, and {name} finds none here")
-        never_run = self.cell.execution_count is None and self.cell.source.strip()
-        if never_run and "gpu" not in self.tags and not self.options["skip"]:
+        never_run = cell.execution_count is None and cell.source.strip()
+        if never_run and "gpu" not in self.tags:
             raise CellFailure("has no stored run (its execution_count is null); run `make book`")
 
-        # A cell that is not compared must run nevertheless: later cells use its variables.
-        sample = "corpus" in self.tags and os.environ.get("D2L_GRU_DATA") == "sample"
-        if sample:
-            self.options["check"] = False
-        self.parent.messages.clear()
-        super().runtest()
-        if sample:
+        new = self.parent.run(self.number)
+        if "corpus" in self.tags and os.environ.get("D2L_GRU_DATA") == "sample":
             pytest.skip("it ran, but its stored output is The Time Machine's, not the sample's")
         if never_run:
             pytest.skip("it ran, but there is no stored output to compare with")
-
-    def compare_outputs(self, test, ref, skip_compare=None):
-        """Raise `CellFailure` unless the outputs agree (nbval's own arguments are not enough)."""
-        cell_id = self.parent.messages[-1]["parent_header"]["msg_id"]  # the last says: idle
-        mine = [m for m in self.parent.messages if m["parent_header"].get("msg_id") == cell_id]
-        report = compare_outputs(ref, outputs_of(mine), self.tolerance, self.sanitize)
+        report = compare_outputs(cell, new, rules, ROOT)
         if report:
             raise CellFailure("\n  ".join(["stored and new outputs differ", *report]))
-        return True
+
+    def compare_with_record(self):
+        """Raise `CellFailure` unless the stored output is that on record, or neither is there."""
+        expected = copy.deepcopy(self.cell)
+        take_recorded(expected, self.cell.execution_count, self.parent.records)
+        if expected != self.cell:
+            raise CellFailure("its stored output is not that of book/records/gpu-torch.json")
 
     def repr_failure(self, excinfo):
         if not isinstance(excinfo.value, CellFailure):
-            return super().repr_failure(excinfo)
+            return f"{excinfo.type.__name__}: {excinfo.value}"
         code = [line for line in self.cell.source.splitlines() if line.strip()]
         where = f"{self.parent.nodeid}, {self.name}"
         return f"{where}: {code[0] if code else '(empty)'}\n{excinfo.value}"

@@ -3,7 +3,7 @@
 import re
 import xml.etree.ElementTree as ElementTree
 
-from nbval_text import compare_text
+from nbval_text import Rules, compare_text
 
 COORDINATES = set(
     "d points translate viewBox x y x1 y1 x2 y2 dx dy cx cy r rx ry width height".split()
@@ -13,13 +13,12 @@ COORDINATE = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 HASHED = re.compile(r"\b[A-Za-z][0-9a-f]{10}\b")
 
 
-def compare_svg(stored, new, tolerance, sanitise=str):
+def compare_svg(stored, new, atol):
     """List which elements and coordinates differ, as lines to print.
 
     Args:
         stored, new: the two files' text.
-        tolerance: a `Tolerance`; `svg_atol` is for coordinates, the rest for words in the drawing.
-        sanitise: applied to those words on both sides.
+        atol: by how much a coordinate may move, in the drawing's units.
     """
     try:
         old = ElementTree.fromstring(_rename_hashed(stored))
@@ -27,7 +26,7 @@ def compare_svg(stored, new, tolerance, sanitise=str):
     except ElementTree.ParseError as error:
         return [f"not readable as SVG: {error}"]
     report = []
-    _compare(old, fresh, "svg", tolerance, sanitise, report)
+    _compare(old, fresh, "svg", atol, report)
     return report
 
 
@@ -37,7 +36,7 @@ def _rename_hashed(svg):
     return HASHED.sub(lambda match: names.setdefault(match[0], f"hashed-{len(names)}"), svg)
 
 
-def _compare(old, fresh, where, tolerance, sanitise, report):
+def _compare(old, fresh, where, atol, report):
     for key in sorted({*old.attrib, *fresh.attrib}):
         name, a, b = _local(key), old.get(key), fresh.get(key)
         if a == b:
@@ -47,14 +46,12 @@ def _compare(old, fresh, where, tolerance, sanitise, report):
         if a is None or b is None:
             report.append(f"{where}: {name} is {_short(a)} stored, {_short(b)} new")
         elif name in COORDINATES:
-            _compare_coordinates(a, b, f"{where}, {name}", tolerance.svg_atol, report)
-        elif compare_text(a, b, tolerance):
+            _compare_coordinates(a, b, f"{where}, {name}", atol, report)
+        else:
             report.append(f"{where}: {name} is {_short(a)} stored, {_short(b)} new")
     for words in ("text", "tail"):
-        a, b = (sanitise(getattr(node, words) or "") for node in (old, fresh))
-        if a.strip() != b.strip():
-            found = compare_text(a.strip(), b.strip(), tolerance)
-            report += [f"{where}: {line}" for line in found]
+        a, b = ((getattr(node, words) or "").strip() for node in (old, fresh))
+        report += [f"{where}: {line}" for line in compare_text(a, b, Rules())]
     kinds = [[_local(child.tag) for child in node] for node in (old, fresh)]
     if kinds[0] != kinds[1]:
         report.append(f"{where}: holds {_count(kinds[0])} stored, {_count(kinds[1])} new")
@@ -62,7 +59,7 @@ def _compare(old, fresh, where, tolerance, sanitise, report):
     for number, (a, b) in enumerate(zip(old, fresh, strict=True), 1):
         name = f"#{a.get('id')}" if a.get("id") else f"{_local(a.tag)} {number}"
         inner = name if name.startswith("#") else f"{where} > {name}"
-        _compare(a, b, inner, tolerance, sanitise, report)
+        _compare(a, b, inner, atol, report)
 
 
 def _form(transform):

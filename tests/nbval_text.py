@@ -1,8 +1,6 @@
-"""Compare two texts: words and integers exactly, floats within a tolerance."""
+"""Compare two texts: words and whole numbers exactly, other numbers within a tolerance."""
 
-import dataclasses
 import difflib
-import math
 import re
 
 NUMBER = re.compile(
@@ -17,53 +15,72 @@ NUMBER = re.compile(
     re.VERBOSE,
 )
 LONGEST = 160  # characters of a line that a message shows
+RTOL = 1e-5  # of a number for which a cell says nothing else
+SVG_ATOL = 0.01  # in a drawing's own units: for matplotlib, points
 
 
-@dataclasses.dataclass(frozen=True)
-class Tolerance:
-    """How far a cell's floats (``rtol``, ``atol``) and its drawings (``svg_atol``) may move."""
+class Rules:
+    """What the ``nbval`` metadata of a cell allows, and which parts of it were of use.
 
-    rtol: float = 1e-5
-    atol: float = 0.0
-    svg_atol: float = 0.01  # in the drawing's own units: for matplotlib, points
+    ``nbval: {"perplexity": {rtol: 0.02, atol: 0.1}, svg_atol: 4}``: a key is literal text, and
+    names the floats behind it in each of its lines, up to the next key; one that no float follows
+    names the float before it.  Or it is the name of a glued value.
 
-    @classmethod
-    def from_metadata(cls, given):
-        """Read a cell's ``nbval`` metadata.
+    Raises:
+        ValueError: anything else in the metadata.
+    """
 
-        Raises:
-            ValueError: an unknown key, or a tolerance that is not a number in its range.
-        """
-        names = [field.name for field in dataclasses.fields(cls)]
-        if not isinstance(given, dict):
-            raise ValueError(f"nbval metadata is {given!r}; it must map {', '.join(names)}")
-        for key, value in given.items():
-            if key not in names:
-                raise ValueError(f"nbval metadata has the key {key!r}; allowed: {', '.join(names)}")
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not (number and 0 <= value < (1 if key == "rtol" else math.inf)):
-                limit = "at least 0 and below 1" if key == "rtol" else "at least 0 and finite"
-                raise ValueError(f"nbval metadata has {key}: {value!r}; it must be {limit}")
-        return cls(**given)
+    def __init__(self, given=()):
+        if not isinstance(given, dict) and given != ():
+            raise ValueError(f"nbval metadata is {given!r}; it must map text to tolerances")
+        self.given, self.names, self.used = {*given}, dict(given), set()
+        self.svg_atol = self.names.pop("svg_atol", SVG_ATOL)
+        _check("svg_atol", self.svg_atol, 10)
+        for name, tolerance in self.names.items():
+            if not (isinstance(name, str) and name.strip()):
+                raise ValueError(f"nbval metadata has {name!r}, which is no text of a line")
+            if not (isinstance(tolerance, dict) and tolerance and {*tolerance} <= {"rtol", "atol"}):
+                raise ValueError(
+                    f"nbval metadata has {name!r}: {tolerance!r}; a text has rtol, atol"
+                )
+            for key, value in tolerance.items():
+                _check(f"{name!r}: {key}", value, 1 if key == "rtol" else float("inf"))
 
-    def allows(self, stored, new):
-        """Whether two floats agree, as numpy.isclose has it, relative to the stored one."""
-        return stored == new or abs(new - stored) <= self.atol + self.rtol * abs(stored)
+    def allowed(self, name, stored):
+        """Return by how much a number of that name may differ from the stored one."""
+        given = self.names.get(name, {"rtol": RTOL})
+        return given.get("atol", 0) + given.get("rtol", 0) * abs(stored)
+
+    def useless(self):
+        """Complain of each tolerance that names nothing."""
+        return [f"the tolerance {name!r} matches nothing" for name in self.given - self.used]
 
 
-def compare_text(stored, new, tolerance):
+def _check(name, value, limit):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (number and 0 <= value < limit):
+        raise ValueError(f"nbval metadata has {name}: {value!r}; allowed: from 0 to below {limit}")
+
+
+def compare_text(stored, new, rules, glued=None):
     """List what differs between two texts, as lines to print; an empty list means they agree.
 
-    Line ends count; blanks at a line's end do not, and a run of blanks counts as one.
+    Blanks count, but not at a line's end, nor those that pad floats of another width.
+
+    Args:
+        stored, new: the texts.
+        rules: the `Rules` of their cell.
+        glued: the name under which the text was glued.
     """
     old, fresh = _lines(stored), _lines(new)
     if len(old) != len(fresh):
         diff = difflib.unified_diff(old, fresh, "stored", "new", lineterm="", n=1)
         return [f"{len(old)} lines stored, {len(fresh)} new:", *map(_shorten, diff)]
+    padded = _widths(stored) != _widths(new)
     report = []
     for a, b in zip(old, fresh, strict=True):
-        notes = _compare_line(a, b, tolerance)
-        if notes is not None:
+        notes = _compare_line(a, b, rules, glued, padded)
+        if notes:
             at = next((i for i in range(len(a)) if a[i] != b[i : i + 1]), len(a))
             report += [f"stored: {_shorten(a, at)}", f"new:    {_shorten(b, at)}"]
             report += [f"        {note}" for note in notes]
@@ -71,26 +88,57 @@ def compare_text(stored, new, tolerance):
 
 
 def _lines(text):
-    return [re.sub(r"[ \t]+", " ", line).rstrip() for line in text.rstrip().split("\n")]
+    return [line.rstrip() for line in text.rstrip().split("\n")]
 
 
-def _compare_line(a, b, tolerance):
-    """Return None if two lines agree, else a note on each number that is the cause."""
-    if a == b:
-        return None
-    old, fresh = NUMBER.findall(a), NUMBER.findall(b)
+def _widths(text):
+    return [len(number) for number in NUMBER.findall(text) if _is_float(number)]
+
+
+def _compare_line(a, b, rules, glued, padded):
+    """Return what differs between two lines, and which tolerance is wider than its number."""
+    numbers, fresh = list(NUMBER.finditer(a)), NUMBER.findall(b)
+    names = [glued] * len(numbers) if glued else _names(a, numbers, rules.names)
+    old = [number[0] for number in numbers]
+    notes = [_too_wide(*pair, rules) for pair in zip(names, old, strict=True)]
+    if a == b or any(notes):
+        return [note for note in notes if note]
     if len(old) != len(fresh):
         return [f"{len(old)} numbers stored, {len(fresh)} new"]
-    notes = [_compare_number(x, y, tolerance) for x, y in zip(old, fresh, strict=True)]
+    notes = [_compare_number(*pair, rules) for pair in zip(names, old, fresh, strict=True)]
     if any(notes):
         return [note for note in notes if note]
-    return None if _words(a, old) == _words(b, fresh) else ["the words differ"]
+    return [] if _words(a, old, padded) == _words(b, fresh, padded) else ["the words differ"]
 
 
-def _words(line, numbers):
+def _names(line, numbers, names):
+    """Return the name of each number of a line, or None."""
+    ends = sorted(
+        (found.end(), name) for name in names for found in re.finditer(re.escape(name), line)
+    )
+    floats = [i for i, number in enumerate(numbers) if _is_float(number[0])]
+    of = {i: name for end, name in ends for i in floats if numbers[i].start() >= end}
+    for end, name in ends:
+        before = [i for i in floats if numbers[i].end() <= end]
+        if before and name not in of.values():
+            of[before[-1]] = name
+    return [of.get(i) for i in range(len(numbers))]
+
+
+def _too_wide(name, number, rules):
+    if name not in rules.names or not _is_float(number):
+        return None
+    rules.used.add(name)
+    allowed, x = rules.allowed(name, _value(number)), abs(_value(number))
+    if allowed < x or allowed == 0:
+        return None
+    return f"the tolerance for {name!r} is as wide as the number {number}"
+
+
+def _words(line, numbers, padded):
     """Split off what stands between the numbers, without the blanks that pad floats in a table."""
     words = NUMBER.split(line)
-    for i, number in enumerate(numbers):
+    for i, number in enumerate(numbers if padded else ()):
         if _is_float(number):
             words[i], words[i + 1] = words[i].rstrip(" "), words[i + 1].lstrip(" ")
     return words
@@ -100,7 +148,11 @@ def _is_float(number):
     return "," not in number and any(mark in number for mark in ".eE")
 
 
-def _compare_number(a, b, tolerance):
+def _value(number):
+    return float(number.replace("−", "-"))
+
+
+def _compare_number(name, a, b, rules):
     """Return None if two numbers agree, else what is wrong.
 
     A numpy array writes a whole float as ``3.``, and so does the end of a sentence; such a number
@@ -110,16 +162,13 @@ def _compare_number(a, b, tolerance):
         return None
     if not (_is_float(a) and _is_float(b)) or (a.endswith(".") and b.endswith(".")):
         return f"{a} -> {b}: integers must be equal"
-    x, y = (float(number.replace("−", "-")) for number in (a, b))
-    if tolerance.allows(x, y):
+    x, y = _value(a), _value(b)
+    if x == y or abs(y - x) <= rules.allowed(name, x):
         return None
     relative = f"{abs(y - x) / abs(x):.1e}" if x else "infinite"
-    return f"{a} -> {b}: relative error {relative}, allowed {allowance(tolerance)}"
-
-
-def allowance(tolerance):
-    """Name the tolerance of floats for a message."""
-    return f"{tolerance.rtol:g}" + (f" and absolute {tolerance.atol:g}" if tolerance.atol else "")
+    given = rules.names.get(name, {"rtol": RTOL})
+    allowed = " and ".join(f"{key} {value:g}" for key, value in given.items())
+    return f"{a} -> {b}: relative error {relative}, allowed {allowed}"
 
 
 def _shorten(line, at=0):

@@ -5,6 +5,7 @@ concerns as far as the cell that must fail.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,13 +91,19 @@ IN_CODE = {
         MINIBATCHES_CUT, 10, "coordinates moved",
     ),
 }  # fmt: skip
-# Faults in what one notebook stores: the cell that catches each, and how.
+# Faults in what notebooks store: the cell that catches each, and how.
+KEPT = {"minibatches": range(1, 15), "speed": [1, 3, 10], "gpu-torch": [18, 21]}
+NOT_ON_RECORD = "its stored output is not that of book/records/gpu-torch.json"
 IN_OUTPUTS = [
-    (Fault("book/minibatches.ipynb", "M 0 0", "M 0 1"), 10, "coordinates"),
-    (Fault("book/minibatches.ipynb", '"execution_count": 11', '"execution_count": null'), 11,
-     "has no stored run"),
-    (Fault("book/minibatches.ipynb", "token, perplexity 17.18", "token, perplexity 17.28"), 14,
-     "17.28 -> 17.18: relative error 5.8e-03, allowed 1e-05"),
+    ("minibatches", "M 0 0", "M 0 1", 10, "coordinates"),
+    ("minibatches", '"execution_count": 11', '"execution_count": null', 11, "has no stored run"),
+    ("minibatches", "token, perplexity 17.18", "token, perplexity 17.28", 14,
+     "17.28 -> 17.18: relative error 5.8e-03, allowed rtol 1e-05"),
+    # Both are of a record, and no clock and no machine says them anew.
+    ("speed", "2026-11-26, 2 cores", "2026-11-25, 2 cores", 3, "25 -> 26: integers"),
+    ("speed", "1.48 times as fast", "1.49 times as fast", 10, "1.49 -> 1.48"),
+    ("gpu-torch", "scratch, measured: 76.4 MB", "scratch, measured: 76.3 MB", 18, NOT_ON_RECORD),
+    ("gpu-torch", "PyTorch 2.11.0", "PyTorch 2.12.0", 21, NOT_ON_RECORD),
 ]  # fmt: skip
 
 
@@ -152,18 +159,40 @@ def test_nbval_catches(fault, copy, request):
     assert said in report, report
 
 
-def test_nbval_catches_what_is_stored_wrong(copy):
-    for fault, _, _ in IN_OUTPUTS:
-        fault.seed(copy)
-    notebook, kept = MINIBATCHES_CUT
-    code = cut(copy, notebook, kept)
-    status, report = judge(copy, "--nbval", "--maxfail=9", f"book/{notebook}.ipynb")
-    assert status == 1 and f"3 failed, {len(kept) - 3} passed" in report, report
-    _, *failures = report.split(f"book/{notebook}.ipynb, Cell ")
-    for (_, number, said), failure in zip(IN_OUTPUTS, failures[:3], strict=True):
-        place = [*kept].index(number)
-        assert failure.startswith(f"{place}: {code[number].splitlines()[0]}"), report
-        assert said in failure, report
+def test_nbval_catches_what_is_stored_wrong(copy, torch):
+    for notebook, right, wrong, _, _ in IN_OUTPUTS:
+        Fault(f"book/{notebook}.ipynb", right, wrong).seed(copy)
+    code = {notebook: cut(copy, notebook, kept) for notebook, kept in KEPT.items()}
+    books = [f"book/{notebook}.ipynb" for notebook in KEPT]
+    status, report = judge(copy, "--nbval", "--maxfail=99", *books)
+    passed = sum(map(len, KEPT.values())) - len(IN_OUTPUTS)
+    assert status == 1 and f"{len(IN_OUTPUTS)} failed, {passed} passed" in report, report
+    failures = re.split(r"^book/(?=\S+, Cell )", report, flags=re.MULTILINE)[1:]
+    for (notebook, _, _, number, said), failure in zip(IN_OUTPUTS, failures, strict=True):
+        first = code[notebook][number].splitlines()[0]
+        where = f"{notebook}.ipynb, Cell {[*KEPT[notebook]].index(number)}: {first}"
+        assert failure.startswith(where) and said in failure, report
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["-p", "no:cacheprovider", "-W", "error"], 0, "1 passed"),
+        (["-p", "no:xdist", "--import-mode=importlib"], 0, "1 passed"),
+        (["--nbval-kernel-startup-timeout=0"], 1, "Kernel didn't respond in 0 seconds"),
+        (["--nbval-lax"], 4, "--nbval-lax is not for this book"),
+        (["--nbval-sanitize-with=none.cfg"], 4, "--nbval-sanitize-with is not for this book"),
+        (["--sanitize-with=none.cfg"], 4, "--sanitize-with is not for this book"),
+        (["--current-env", "--nbval-current-env"], 4, "--current-env is not for this book"),
+        (["--nbval-kernel-name=python3"], 4, "--nbval-kernel-name is not for this book"),
+        (["--nbdime"], 4, "--nbdime is not for this book"),
+        (["-p", "no:nbval"], 4, "unrecognized arguments: --nbval"),
+    ],
+)
+def test_no_option_weakens_the_guard_or_breaks_it(copy, options, status, said):
+    cut(copy, "speed", [1])
+    found, report = judge(copy, "--nbval", *options, "book/speed.ipynb")
+    assert (found, "INTERNALERROR" in report) == (status, False) and said in report, report
 
 
 @pytest.mark.parametrize(("notebook", "kept"), [TWO_DEVICES, CAPTURED])

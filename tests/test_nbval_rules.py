@@ -4,16 +4,17 @@ import importlib.util
 import json
 import sys
 import types
-from pathlib import Path
 
 import nbformat
 import nbval_rules
 import pytest
+from kernel import Client
+from kernels import Kernel
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from outputs import digest
+from tools_of_the_build import ROOT, load
 
 pytestmark = pytest.mark.processes
-
-ROOT = Path(__file__).parent.parent
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path id="p" d="M 0 0 L {} 40"/></svg>'
 
 TABLE = "<table><tr><td>0.125</td><td>{}</td></tr></table>"
@@ -27,7 +28,7 @@ def shown(mime, text, **metadata):
     return [new_output("display_data", {mime: text}, metadata=metadata)]
 
 
-def cell(source, outputs=(), count=1, tags=(), **nbval):
+def cell(source, outputs=(), count=1, tags=(), nbval=None):
     metadata = {"tags": list(tags)} | ({"nbval": nbval} if nbval else {})
     return new_code_cell(
         source, outputs=list(outputs), execution_count=count, metadata=metadata, id="a"
@@ -38,10 +39,9 @@ def cell(source, outputs=(), count=1, tags=(), **nbval):
 def judge(pytester, capsys, monkeypatch):
     """Test a notebook of some cells; return each one's outcome and what is said about it."""
 
-    monkeypatch.chdir(pytester.mkdir("elsewhere"))  # options are relative to the root
-    (pytester.path / "sanitize.cfg").write_text((ROOT / "tests" / "sanitize.cfg").read_text())
+    monkeypatch.chdir(pytester.mkdir("elsewhere"))
 
-    def run(*cells, name="toy.ipynb", when="call"):
+    def run(*cells, name="toy.ipynb", when="call", options=()):
         for number, one in enumerate(cells):
             one.id = f"cell-{number}"
         kernelspec = {"name": "python3", "display_name": "any"}
@@ -49,8 +49,7 @@ def judge(pytester, capsys, monkeypatch):
         nbformat.write(notebook, pytester.path / name)
         reports = pytester.inline_run(
             "--nbval",
-            "--nbval-current-env",
-            "--nbval-sanitize-with=sanitize.cfg",
+            *options,
             f"--rootdir={pytester.path}",
             "--color=no",
             "-omarkers=gpu: needs a GPU",
@@ -60,9 +59,10 @@ def judge(pytester, capsys, monkeypatch):
         ).getreports("pytest_runtest_logreport")
         capsys.readouterr()
         called = [report for report in reports if report.when == when]
-        assert len(called) == len(cells) and all(r.passed for r in reports if r.when != when)
+        assert options or len(called) == len(cells)
+        assert all(r.passed for r in reports if r.when != when)
         assert not any(report.capstdout for report in called), "nbval does not chatter"
-        for one, report in zip(cells, called, strict=True):
+        for one, report in zip(cells, called, strict=not options):
             assert ("gpu" in report.keywords) == ("gpu" in one.metadata.tags), "for pytest -m"
         return [
             (report.outcome, report.longrepr[2] if report.skipped else report.longreprtext)
@@ -132,20 +132,54 @@ CASES = {
         shown("text/plain", "2"),
         [shown("text/plain", "'first'"), shown("text/plain", "1")],
     ),
-    "clock": (
-        "import datetime, time\n"
-        "print(f'{time.time():,.0f} tokens/s, {time.perf_counter():.2f} s')\n"
-        "print(datetime.date.today(), object())",
-        printed("9 tokens/s, 0.91 s\n2019-07-14 <object object at 0x7f3a5c0b1e40>\n"),
-        [printed("9 tokens/s, 0.91 m\n2019-07-14 <object object at 0x7f3a5c0b1e40>\n")],
+    "cleared": (
+        "print(1)\nclear_output(wait=True)\nprint(2)",
+        printed("2\n"),
+        [printed("1\n2\n"), printed("1\n")],
+    ),
+    "figure between prints": (
+        "print('before')\ndisplay(1)\nprint('after')",
+        [*printed("before\n"), *shown("text/plain", "1"), *printed("after\n")],
+        [[*printed("before\nafter\n"), *shown("text/plain", "1")]],
+    ),
+    "two streams": (
+        "import sys\nfor i in range(3): print(i); print(i, file=sys.stderr)\nprint(9)",
+        [
+            *(printed(f"{i}\n", name)[0] for i in range(3) for name in ("stdout", "stderr")),
+            *printed("9\n"),
+        ],
+        [[*printed("0\n1\n2\n9\n"), *printed("0\n1\n2\n", "stderr")]],
+    ),
+    "overwritten": (
+        "print(1, end='\\r')\nprint(2)",
+        printed("2\n"),
+        [printed("7\r2\n"), printed("1\r2\n")],
+    ),
+    "widget": (
+        "display(ipywidgets.IntText(7))",
+        None,  # cannot be stored
+        [[], shown("text/plain", "IntText(value=7)")],
+    ),
+    "speed": ("print('5 tokens/s')", printed("5 tokens/s\n"), [printed("6 tokens/s\n")]),
+    "html": (
+        "display(HTML('<b>1</b>'))",
+        None,
+        [shown("text/html", "<b>1</b>"), shown("text/plain", "<IPython.core.display.HTML object>")],
     ),
 }
-FIRST = "from IPython.display import HTML, display\nfrom myst_nb import glue"
+FIRST = (
+    "import ipywidgets\nfrom IPython.display import HTML, clear_output, display\n"
+    "from myst_nb import glue"
+)
 
 
 def test_what_agrees_passes(judge):
-    cells = [cell(source, stored) for source, stored, _ in CASES.values()]
-    results = judge(cell(FIRST), *cells, cell("print(2.5)", printed("2.4\n"), rtol=0.1))
+    cells = [cell(source, stored) for source, stored, _ in CASES.values() if stored is not None]
+    near = cell("print('x', 2.5)", printed("x 2.4\n"), nbval={"x": {"rtol": 0.1}})
+    clock = "import datetime, time\nprint(time.time(), 's')\nprint(datetime.date.today(), object())"
+    measured = printed("0.91 s\n2019-07-14 <object object at 0x7f3a5c0b1e40>\n")
+    clock = cell(clock, measured, tags=["clock", "machine"])
+    results = judge(cell(FIRST), *cells, near, clock)
     assert results == [("passed", "")] * len(results)
 
 
@@ -155,7 +189,10 @@ def test_what_differs_fails(judge):
         for name, (source, _, others) in CASES.items()
         for other in others
     ]
-    tried.append(("beyond the cell's tolerance", cell("print(2.5)", printed("2.2\n"), rtol=0.1)))
+    far = cell("print('x', 2.5)", printed("x 2.2\n"), nbval={"x": {"rtol": 0.1}})
+    tried.append(("beyond the tolerance", far))
+    other = cell("print(2.5)", printed("2.5\n"), nbval={"x": {"rtol": 0.1}})
+    tried.append(("the tolerance of nothing", other))
     tried.append(("not stored", cell("print(1)")))
     _, *results = judge(cell(FIRST), *(one for _, one in tried))
     names = [name for name, _ in tried]
@@ -167,7 +204,7 @@ def test_a_difference_is_readable(judge):
     source = "\n# train\nprint('epoch 50\\nperplexity 10.7, loss 2.37')\nx = 1"
     stored = printed("epoch 50\nperplexity 10.7, loss 2.35\n")
     text, figure = judge(
-        cell(source, stored, rtol=0.001),
+        cell(source, stored, nbval={"loss": {"rtol": 0.001}}),
         cell(CASES["figure"][0], shown("image/svg+xml", SVG.format(31))),
     )
     assert text == (
@@ -177,46 +214,117 @@ def test_a_difference_is_readable(judge):
         "  output 1, stream, stdout:\n"
         "    stored: perplexity 10.7, loss 2.35\n"
         "    new:    perplexity 10.7, loss 2.37\n"
-        "            2.35 -> 2.37: relative error 8.5e-03, allowed 0.001",
+        "            2.35 -> 2.37: relative error 8.5e-03, allowed rtol 0.001",
     )
     assert "#p, d: 1 of 4 coordinates moved" in figure[1] and "<svg" not in figure[1][120:]
 
 
 def test_a_cell_without_a_stored_run_fails(judge):
-    never, empty, skipped, after = judge(
+    never, empty, faked, kept, after = judge(
         cell("x = 1", count=None),
         cell(" \n", count=None),
-        cell("1 / 0", count=None, tags=["nbval-skip"]),
+        cell("# nothing", printed("1\n"), count=7),
+        cell(" \n", printed("1\n"), count=None),
         cell("print(2)", printed("2\n")),
     )
     assert never[0] == "failed" and "Cell 0: x = 1" in never[1] and "`make book`" in never[1]
-    assert [empty[0], skipped[0], after[0]] == ["passed", "skipped", "passed"]
+    assert outcomes([empty, faked, kept, after]) == ["passed", "failed", "failed", "passed"]
+
+
+TAGS = ["nbval-ignore-output", "nbval-skip", "nbval-check-output", "nbval-raises-exception"]
+TAGS += ["pytest-validate-ignore-output", "NBVAL_SKIP"]
+COMMENTS = ["# NBVAL_IGNORE_OUTPUT", "  #NBVAL_SKIP ", "## PYTEST_VALIDATE_IGNORE_OUTPUT"]
+
+
+def test_no_word_of_nbval_switches_the_comparison_off(judge):
+    tagged = [cell("print(1)", printed("1\n"), tags=[tag]) for tag in TAGS]
+    commented = [cell(f"x = 1\n{comment}\nprint(x)", printed("1\n")) for comment in COMMENTS]
+    fine = cell("# NBVAL_SKIP is a word of nbval\nprint(1)", printed("1\n"))
+    *results, last = judge(*tagged, *commented, fine)
+    for (outcome, said), word in zip(results, [*TAGS, *COMMENTS], strict=True):
+        assert outcome == "failed" and f"{word.strip(' #')}: no cell is exempt" in said
+    assert last == ("passed", "")
 
 
 def test_bad_metadata_fails(judge):
-    results = judge(cell("x = 1", rtoll=0.1), cell("x = 2", rtol="a lot"), cell("x = 3", atol=1))
+    results = judge(
+        cell("x = 1", nbval={"rtol": 0.1}),
+        cell("x = 2", nbval={"x": {"rtol": "a lot"}}),
+        cell("print('x', 0.5)", printed("x 0.5\n"), nbval={"x": {"atol": 0.1}}),
+    )
     assert outcomes(results) == ["failed", "failed", "passed"]
-    assert "Cell 0: x = 1\nnbval metadata has the key 'rtoll'" in results[0][1]
-    assert "Cell 1: x = 2\nnbval metadata has rtol: 'a lot'" in results[1][1]
+    assert "Cell 0: x = 1\nnbval metadata has 'rtol': 0.1" in results[0][1]
+    assert "Cell 1: x = 2\nnbval metadata has 'x': rtol: 'a lot'" in results[1][1]
+
+
+@pytest.mark.parametrize("end", ["import os; os._exit(1)", "import time; time.sleep(99)"])
+def test_a_kernel_that_is_lost_is_said_once(judge, end):
+    cells = cell("print(1)", printed("1\n")), cell(end), cell("print(2)", printed("2\n"))
+    late = [] if "exit" in end else ["--nbval-cell-timeout=9"]
+    first, lost, after = judge(*cells, options=late)
+    why = "cell 1 ran longer than 9 s" if late else "the kernel died in cell 1"
+    assert [first[0], lost[0], after[0]] == ["passed", "failed", "skipped"]
+    assert lost[1].endswith(why) and why in after[1]
+
+
+def test_a_cell_waits_as_long_as_the_runner_lets_it(judge, monkeypatch):
+    waited = []
+    monkeypatch.setattr(nbval_rules.BookFile, "setup", lambda file: waited.append(file.limit))
+    monkeypatch.setattr(nbval_rules.BookFile, "teardown", lambda file: None)
+    monkeypatch.setattr(nbval_rules.BookCell, "runtest", lambda cell: None)
+    judge(cell("1"))
+    judge(cell("1"), options=["--nbval-cell-timeout=5"])
+    assert waited == [load("run_chapters").LIMIT, 5]
+
+
+def test_what_is_tagged_skip_execution_is_not_run(judge):
+    results = judge(
+        cell("1 / 0", count=None, tags=["skip-execution"]),
+        cell("1 / 0", printed("1\n"), tags=["skip-execution"]),
+    )
+    assert outcomes(results) == ["skipped", "failed"]
+    assert "tagged skip-execution" in results[0][1] and "has a stored run" in results[1][1]
+
+
+def test_a_cell_alone_runs_after_those_before_it(judge):
+    cells = cell("x = 1"), cell("1 / 0"), cell("x += 1\nx", shown("text/plain", "2")), cell("1 / 0")
+    cells[2].outputs = [new_output("execute_result", {"text/plain": "2"}, execution_count=1)]
+    assert judge(*cells, options=["-k", "Cell and 2"]) == [("passed", "")]
+
+
+def test_an_error_is_shown_without_colours(judge):
+    ((outcome, said),) = judge(cell("x = 1\n1 / 0"))
+    assert outcome == "failed" and "ZeroDivisionError: division by zero" in said
+    assert "\x1b" not in said
 
 
 def test_without_a_gpu_its_cells_are_skipped(judge, monkeypatch):
     asked = []
     monkeypatch.setattr(nbval_rules, "has_gpu", lambda torch: asked.append(torch) or False)
+    monkeypatch.setattr(nbval_rules, "recorded", lambda *_: {digest("on record"): "fast\n"})
     results = judge(
-        cell("x = 1"), cell("1 / 0", count=None, tags=["gpu"]), cell("print(x)", printed("1\n"))
+        cell("x = 1"),
+        cell("1 / 0", count=None, tags=["gpu"]),
+        cell("print(x)", printed("1\n")),
+        cell("on record", printed("fast\n"), tags=["gpu"]),
+        cell("on record", printed("slow\n"), tags=["gpu", "clock"]),
+        cell("on record", count=None, tags=["gpu"]),
+        cell("not on record", printed("fast\n"), tags=["gpu"]),
     )
-    assert outcomes(results) == ["passed", "skipped", "passed"]
+    assert outcomes(results) == ["passed", "skipped", "passed", "skipped"] + 3 * ["failed"]
+    assert all("not that of book/records/gpu-torch.json" in said for _, said in results[4:])
     assert "needs a GPU" in results[1][1]
     assert asked == [False], "only a cell that needs one makes it worth asking"
 
 
 def test_with_a_gpu_its_cells_are_compared(judge, monkeypatch):
     monkeypatch.setattr(nbval_rules, "has_gpu", lambda torch: True)
+    records = {digest("print(1)"): "1\n", digest("print(2)"): "3\n"}
+    monkeypatch.setattr(nbval_rules, "recorded", lambda *_: records)
     results = judge(
         cell("print(1)", printed("1\n"), tags=["gpu"]),
-        cell("print(1)", printed("2\n"), tags=["gpu"]),
-        cell("print(1)", count=None, tags=["gpu"]),
+        cell("print(2)", printed("3\n"), tags=["gpu"]),
+        cell("print(4)", count=None, tags=["gpu"]),
     )
     assert outcomes(results) == ["passed", "failed", "skipped"]
     assert "no stored output" in results[2][1]
@@ -242,6 +350,7 @@ def test_pytorch_s_notebooks_ask_pytorch_for_a_gpu(judge, monkeypatch, there):
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setattr("d2l_gru.try_gpu", None)
     nbval_rules.has_gpu.cache_clear()
+    monkeypatch.setattr(nbval_rules, "recorded", lambda *_: {digest("print(1)"): "2\n"})
     (result,) = judge(cell("print(1)", printed("2\n"), tags=["gpu"]), name="toy-torch.ipynb")
     assert result[0] == ("failed" if there else "skipped")
     assert there or "PyTorch finds none" in result[1]
@@ -270,17 +379,22 @@ def test_with_the_corpus_all_cells_are_compared(judge, monkeypatch):
 
 
 def test_errors_that_are_part_of_the_book(judge):
-    def error(value):
-        return [new_output("error", ename="ValueError", evalue=value, traceback=["elsewhere"])]
+    def error(value, shown=None):
+        trace = [shown or as_shown.replace("id 30", value)]
+        return [new_output("error", ename="ValueError", evalue=value, traceback=trace)]
 
     source = "raise ValueError('id 30')"
+    with Kernel() as kernel, pytest.raises(AssertionError) as raised:
+        kernel.run(source)
+    as_shown = str(raised.value)
     results = judge(
         cell(source, error("id 30"), tags=["raises-exception"]),
         cell(source, error("id 31"), tags=["raises-exception"]),
+        cell(source, error("id 30", "in another place"), tags=["raises-exception"]),
         cell("pass", error("id 30"), tags=["raises-exception"]),
         cell(source, error("id 30")),
     )
-    assert outcomes(results) == ["passed", "failed", "failed", "failed"]
+    assert outcomes(results) == ["passed"] + 4 * ["failed"]
 
 
 def test_the_order_of_cells_counts(judge):
@@ -300,6 +414,15 @@ def test_many_messages_of_one_cell_arrive(judge):
     assert outcomes(results) == ["passed"]
 
 
+def test_a_display_stays_as_its_own_cell_left_it(judge):
+    """So that it is the same when the cell is compared and when the notebook is at its end."""
+    first = cell("live = display(0, display_id=True)", shown("text/plain", "0"))
+    cells = [new_code_cell(source) for source in (first.source, "live.update(1)")]
+    (client := Client(new_notebook(cells=cells), ".")).execute()
+    assert client.nb.cells[0].outputs[0].data == first.outputs[0].data
+    assert outcomes(judge(first, cell("live.update(1)"))) == ["passed", "passed"]
+
+
 def test_the_kernel_is_this_python(judge, monkeypatch, tmp_path):
     other = tmp_path / "jupyter" / "kernels" / "python3"
     other.mkdir(parents=True)
@@ -314,13 +437,6 @@ def test_the_kernel_is_this_python(judge, monkeypatch, tmp_path):
     source = "import sys, os; print(sys.prefix, os.environ['MPLBACKEND'][:10], 'mine' in globals())"
     results = judge(cell(source, printed(f"{sys.prefix} module://m False\n")))
     assert results == [("passed", "")]
-
-
-def test_these_options_are_the_book_s(pytestconfig):
-    if pytestconfig.rootpath != ROOT:
-        pytest.skip("run from elsewhere")
-    assert pytestconfig.option.nbval_current_env
-    assert pytestconfig.option.nbval_sanitize_with == "tests/sanitize.cfg"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def project(tmp_path, monkeypatch):
     text = Corpus("timemachine", tmp_path / "data" / "timemachine.txt", "0" * 64, "a test's own")
     project = Project(tmp_path, text)
     monkeypatch.setattr(reproduce.corpus, "find", lambda download=True: project.text)
-    project.write(cell("print(open('../value').read())"), cell("print('2 s')"))
+    project.write(cell("print(open('../value').read())"), cell("print('2 s')", tags=["clock"]))
     project.value = tmp_path / "value"
     project.value.write_text("loss 0.50000")
     assert project.run() == 0
@@ -105,7 +105,11 @@ def test_new_outputs_are_shown_and_asked_for(project, capfd, monkeypatch, yes, t
 
 def test_what_changes_no_output_needs_no_word(project, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", Terminal())
-    project.write(cell("print(open('../value').read())"), cell("print('2 s')"), prose="\nMore.\n")
+    project.write(
+        cell("print(open('../value').read())"),
+        cell("print('2 s')", tags=["clock"]),
+        prose="\nMore.\n",
+    )
     assert reproduce.main(["one", "--bless"], root=project.root) == 0
     assert "one: no output changed\n" in capsys.readouterr().out
     assert "More." in project.notebook.read_text()

@@ -31,7 +31,6 @@ class Project:
         self.notebook = root / "book" / "one.ipynb"
         for folder in ("chapters", "src", "tests", "book/records"):
             (root / folder).mkdir(parents=True)
-        shutil.copy(ROOT / "tests" / "sanitize.cfg", root / "tests")
         (root / "src" / "package.py").write_text('"""A package."""\nanswer = 42  # at first\n')
         (root / "book" / "records" / "seeds.json").write_text("{}")
 
@@ -191,17 +190,20 @@ def test_docstrings_and_comments_are_not_code():
 
 
 def test_identical_runs_give_identical_files(project):
-    clock = "import datetime, time\nprint(f'{time.time():.4f} s', datetime.date.today())"
-    address = "object()"
-    project.write(cell(COUNT), cell(clock), cell(address))
+    measured = "import datetime, time\nprint(f'{time.time():.4f} s', object())"
+    clock = cell(measured, tags=["clock", "machine"])
+    project.write(cell(COUNT), clock)
     project.run()
     written = project.notebook.read_bytes()
     assert project.run("--force") == 0
     assert project.runs == 2 and project.notebook.read_bytes() == written
     outputs = project.cells()[1].outputs
-    project.write(cell(COUNT), cell("'new'"), cell(clock), cell(address))
+    project.write(cell(COUNT), cell("'new'"), clock)
     project.run()
     assert project.cells()[2].outputs == outputs
+    project.write(cell(COUNT), cell("'new'"), cell(measured))
+    project.run("--force")
+    assert project.cells()[2].outputs != outputs, "it does not say that it measures"
 
 
 def stamp(project):
@@ -301,23 +303,36 @@ def test_a_failed_write_leaves_the_old_file(project, monkeypatch, capsys):
     assert sorted(os.listdir(project.root / "book")) == ["one.ipynb", "records"]
 
 
-def test_cells_for_a_gpu_keep_their_outputs_without_one(project, monkeypatch, capsys):
-    gpu = cell("'from a GPU'", tags=["gpu"])
-    monkeypatch.setattr(runner, "_lacks_gpu", lambda cells: False)
-    project.write(gpu, cell("1"))
-    project.run()
-    outputs = project.cells()[0].outputs
-    assert outputs[0].data["text/plain"] == "'from a GPU'"
+def test_cells_for_a_gpu_run_where_there_is_one(project, monkeypatch, capsys):
+    """Their outputs are those on record, of which MXNet has none."""
     monkeypatch.setattr(runner, "_lacks_gpu", lambda cells: True)
-    project.write(gpu, cell("2"))
-    assert project.run() == 0
+    project.write(cell(COUNT, tags=["gpu"]), cell("2"))
+    assert project.run() == 0 and not (project.root / "runs.txt").exists()
+    monkeypatch.setattr(runner, "_lacks_gpu", lambda cells: False)
+    assert project.run("--force") == 0 and project.runs == 1
     first, second = project.cells()
-    assert first.outputs == outputs and first.execution_count == 1
+    assert first.outputs == [] and first.execution_count is None
     assert second.outputs[0].data["text/plain"] == "2" and second.execution_count == 2
-    project.write(cell("'another'", tags=["gpu"]), cell("2"))
-    assert project.run() == 0
-    assert project.cells()[0].outputs == [] and project.cells()[0].execution_count is None
-    assert "code cell 1 has no output until a GPU ran it" in capsys.readouterr().out
+    assert "code cell 1 has no output until a GPU's is on record" in capsys.readouterr().out
+
+
+def test_what_is_tagged_skip_execution_is_not_run(project):
+    project.write(cell(COUNT), cell("'left out'"))
+    project.run()
+    project.write(cell(COUNT), cell("'left out'", tags=["skip-execution"]))
+    assert project.run() == project.run("--check") == 0 and project.runs == 2
+    assert [c.execution_count for c in project.cells()] == [1, None]
+    assert project.cells()[1].outputs == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [cell("1", tags=["nbval-ignore-output"]), cell("# NBVAL_SKIP\n1", tags=["gpu"])]
+)
+def test_what_would_switch_off_the_test_is_refused(project, capsys, wrong):
+    project.write(cell(COUNT), wrong)
+    assert project.run() == project.run("--check") == 1
+    assert "chapters/one.md, code cell 2: " in (said := capsys.readouterr().err)
+    assert "no cell is exempt" in said and not project.notebook.exists()
 
 
 PAIR = (cell("x = 1", tags=["mxnet"]), cell(f"{COUNT}\nx = 2", tags=["torch", "remove-cell"]))
@@ -428,12 +443,12 @@ def test_a_voice_asks_its_own_framework_for_a_gpu(project, torch, monkeypatch):
     module = types.ModuleType("torch")
     module.cuda = types.SimpleNamespace(is_available=lambda: True)
     monkeypatch.setitem(sys.modules, "torch", module)
-    pair = [cell(f"'{voice}'", tags=[voice, "gpu"]) for voice in ("mxnet", "torch")]
+    ran = "_ = open('../ran.txt', 'a').write('{}')"
+    pair = [cell(ran.format(voice), tags=[voice, "gpu"]) for voice in ("mxnet", "torch")]
     monkeypatch.setenv("D2L_GRU_DEVICE", "cpu")
     project.write(*pair)
     assert project.run() == 0
-    assert project.cells()[0].outputs == []
-    assert torch_cells(project)[0].outputs[0].data["text/plain"] == "'torch'"
+    assert (project.root / "ran.txt").read_text() == "torch"
 
 
 def recorded(project, source, printed):
@@ -505,12 +520,19 @@ def test_an_error_names_the_voice(project, torch, capsys):
     assert "chapters/one.md in PyTorch, code cell 1: 1 / 0" in capsys.readouterr().err
 
 
-def test_streams_are_stored_whole(project):
+def test_streams_are_stored_as_a_reader_sees_them(project):
     flushed = "import sys, time\nfor i in range(3): print(i, flush=True); time.sleep(0.02)"
-    project.write(cell(flushed + "\nprint('e', file=sys.stderr, flush=True)"))
+    project.write(
+        cell(flushed + "\nprint('e', file=sys.stderr)\ndisplay(7)\nprint(8, end='\\r')\nprint(9)"),
+        cell("for i in range(9): print(i % 2, file=[sys.stdout, sys.stderr][i % 2])"),
+    )
     project.run()
-    outputs = {output.name: output.text for output in project.cells()[0].outputs}
-    assert outputs == {"stdout": "0\n1\n2\n", "stderr": "e\n"}
+    first, second = project.cells()
+    said = [(o.get("name"), o.get("text") or o.data["text/plain"]) for o in first.outputs]
+    assert said == [("stdout", "0\n1\n2\n"), ("stderr", "e\n"), (None, "7"), ("stdout", "9\n")]
+    assert [(output.name[3:], output.text) for output in second.outputs] == [
+        (["out", "err"][i % 2], f"{i % 2}\n") for i in range(9)
+    ]
 
 
 def test_paths_of_this_machine_are_refused(project, capsys):
@@ -580,7 +602,8 @@ def test_the_sample_text_leaves_the_book_alone(project, torch):
 
 def test_speeds_of_another_text_are_not_kept(project):
     """With one text a run that only confirms is kept; with another, all is that run's own."""
-    project.write(cell(COUNT), cell("import time\nprint(f'{time.time_ns()} tokens/s')"))
+    clock = cell("import time\nprint(f'{time.time_ns()} tokens/s')", tags=["clock"])
+    project.write(cell(COUNT), clock)
     project.run()
     speed = project.cells()[1].outputs
     project.run("--force")

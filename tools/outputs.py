@@ -1,4 +1,8 @@
-"""The cells of a notebook and their outputs: what is kept of them, and what is made the same."""
+"""The cells of a notebook and their outputs: what is kept of them, and what is made the same.
+
+What a cell may say of itself by a tag, here and in the rules of `pytest --nbval`: `clock` and
+`machine` (`MEASURED`), `gpu`, `skip-execution` and `raises-exception`.
+"""
 
 import hashlib
 import json
@@ -7,6 +11,23 @@ import tempfile
 from pathlib import Path
 
 KEPT_METADATA = ("tags", "mystnb", "slideshow", "nbval")
+LIMIT = 3600  # seconds that a cell may run
+START = 300  # seconds in which a kernel answers, on a machine that is busy
+# What may differ from run to run, in the cells with the tag; all around it is compared.
+MEASURED = {
+    "clock": r" *\b\d[\d,]*(?:\.\d+)?(?= (?:tokens/s(?:ec)?|GFLOP/s|seconds|s|ms|times as fast)\b)",
+    "machine": r"""(?x)
+        \b20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b            # the day
+      | (?<=\bPython[ ])3\.\d+\.\d+\b | (?<=\bNumPy[ ])\d+\.\d+\.\d+\b  # what the pins leave open
+      | (?<=\bPyTorch[ ])\d+\.\d+\.\d+\b
+      | \b[cg]pu\(\d+\) | \bcuda:\d+ | (?<=\bon[ ])cpu\b                # the device
+      | (?<=\bon[ ])NVIDIA(?:[ ][A-Z\d][\w-]*)+
+      | \b[1-9]\d*(?=[ ]cores\b)
+      | (?<=[ ]at[ ])0x[\da-f]+\b                                      # an address in memory
+    """,
+}
+# What nbval would take for an order to compare nothing.
+SWITCHES = re.compile(r"(?i:nbval|pytest[_-]validate)[_-]\S*")
 
 
 class ChapterError(Exception):
@@ -24,6 +45,39 @@ def tags(cell):
 def digest(source):
     """Return what stands for a cell's source in a record."""
     return hashlib.sha256(source.encode()).hexdigest()
+
+
+def switch(cell):
+    """Complain of a tag or comment that would have nbval compare nothing; None without one."""
+    comments = re.findall(r"^[ \t]*#+[ \t]*(\S+)[ \t]*$", cell["source"], flags=re.MULTILINE)
+    found = (word for word in [*sorted(tags(cell)), *comments] if SWITCHES.fullmatch(word))
+    return next((f"{word}: no cell is exempt; take it out" for word in found), None)
+
+
+def plain(text, tags):
+    """Replace what a clock or the machine said, if a cell has the tag that allows for it."""
+    for tag in tags & MEASURED.keys():
+        text = re.sub(MEASURED[tag], f" ({tag})", text)
+    return text
+
+
+def recorded(root, notebook):
+    """Return what cells of a notebook printed on a GPU, by the hashes of their sources.
+
+    Only PyTorch's have a record (see gpu_outputs.py).
+    """
+    path = root / "book" / "records" / "gpu-torch.json"
+    cells = json.loads(path.read_text())["cells"] if is_torch(notebook) and path.is_file() else []
+    return {cell["source"]: cell["printed"] for cell in cells}
+
+
+def take_recorded(cell, number, records):
+    """Give a cell tagged gpu the output on record, the same on every machine; else it has none."""
+    from nbformat.v4 import new_output  # gpu_outputs.py has only the standard library
+
+    printed = records.get(digest(cell.source))
+    cell.execution_count = None if printed is None else number
+    cell.outputs = [new_output("stream", text=printed)] if printed else []
 
 
 def is_torch(notebook):
@@ -60,28 +114,28 @@ def settle(notebook, old, root, same_text=True):
     Args:
         notebook: the one that ran.
         old: the one stored, or None.
-        root: the folder that holds tests/sanitize.cfg; no output may name it.
+        root: the folder of the project; no output may name it.
         same_text: whether both ran with one corpus; else the old outputs are another run's, and
             none of its speeds and dates are kept.
 
     Raises:
         ChapterError: an output holds a path of this machine.
     """
-    plain, stored = sanitiser(root), {}
+    stored = {}
     for cell in code_cells(old) if old else []:
         stored.setdefault(cell.source, []).append(cell)
     for number, cell in enumerate(code_cells(notebook), 1):
         before = stored[cell.source].pop(0) if stored.get(cell.source) else None
-        if cell.execution_count is None:  # empty, or what it needs is not here
+        if "skip-execution" in tags(cell) or not cell.source.strip():
+            cell.outputs, cell.execution_count = [], None
+        elif cell.execution_count is None:  # what it needs is not here
             cell.outputs = before.outputs if before else []
             cell.execution_count = number if before and before.execution_count else None
         else:
-            cell.outputs = _merge_streams(cell.outputs)
+            cell.outputs = as_stored(cell.outputs, root)
             cell.execution_count = number
-        for output in (output for output in cell.outputs if output.output_type == "error"):
-            output.traceback = [line.replace(f"{root}/", "") for line in output.traceback]
         confirmed = before and same_text
-        if confirmed and plain(before.outputs) == plain(cell.outputs):
+        if confirmed and _plain(before.outputs, cell) == _plain(cell.outputs, cell):
             cell.outputs = before.outputs
         for output in (output for output in cell.outputs if "execution_count" in output):
             output.execution_count = cell.execution_count
@@ -92,34 +146,34 @@ def settle(notebook, old, root, same_text=True):
             )
 
 
-def _merge_streams(outputs):
-    """Join neighbouring pieces of one stream: where they were cut is a matter of timing."""
+def as_stored(outputs, root):
+    """Return what a kernel sent as a notebook stores it, and a page shows it.
+
+    Neighbouring pieces of one stream are joined, since where they were cut is a matter of timing;
+    what a carriage return overwrites is gone; paths begin at the project's folder.
+    """
     merged = []
     for output in outputs:
         last = merged[-1] if merged else {}
         if output.output_type == "stream" and last.get("name") == output.name:
             last.text += output.text
         else:
-            merged.append(output)
-    return merged
+            merged.append(output.copy())
+    for output in merged:
+        if output.output_type == "stream":
+            output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
+        elif output.output_type == "error":
+            output.traceback = [line.replace(f"{root}/", "") for line in output.traceback]
+    return [output for output in merged if output.get("text") != ""]
 
 
-def sanitiser(root):
-    """Return a function that replaces, by tests/sanitize.cfg, what nested outputs measure."""
-    rules = (root / "tests" / "sanitize.cfg").read_text()
-    rules = re.findall(r"^regex: (.*)\n^replace: (.*)$", rules, flags=re.MULTILINE)
-
-    def plain(part):
-        if isinstance(part, list):
-            return [plain(p) for p in part]
-        if isinstance(part, dict):
-            return {k: plain(v) for k, v in part.items() if k != "execution_count"}
-        if isinstance(part, str):
-            for regex, replacement in rules:
-                part = re.sub(regex, replacement, part)
-        return part
-
-    return plain
+def _plain(part, cell):
+    """Replace in nested outputs what their cell may say differently."""
+    if isinstance(part, list):
+        return [_plain(p, cell) for p in part]
+    if isinstance(part, dict):
+        return {k: _plain(v, cell) for k, v in part.items() if k != "execution_count"}
+    return plain(part, tags(cell)) if isinstance(part, str) else part
 
 
 def _private_path(outputs, root):

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import nbformat
 from fingerprint import circumstances
-from outputs import ChapterError, code_cells, is_torch, sanitiser, settle, tags, tidy
+from outputs import ChapterError, code_cells, is_torch, settle, tags, tidy
 from run_chapters import ROOT, Book
 
 from d2l_gru import corpus
 
 sys.path.append(str(ROOT / "tests"))
 from nbval_outputs import compare_outputs
-from nbval_text import Tolerance
+from nbval_text import Rules
 
 
 class Aside(Book):
@@ -54,8 +54,9 @@ class Aside(Book):
         """List what differs between the outputs of a cell by more than its rules allow."""
         if self.sample and "corpus" in tags(cell):
             return []
-        tolerance = Tolerance.from_metadata(cell.metadata.get("nbval", {}))
-        return compare_outputs(stored.outputs, cell.outputs, tolerance, sanitiser(self.root))
+        return compare_outputs(
+            stored, cell.outputs, Rules(cell.metadata.get("nbval", {})), self.root
+        )
 
     def others(self, new, old, device):
         """List what is not as it was when the stored outputs were made, as far as is known."""

@@ -20,11 +20,9 @@ import asyncio
 import atexit
 import contextlib
 import fcntl
-import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,13 +32,24 @@ import nbformat
 import yaml
 from colab import add_install_cell, address
 from fingerprint import Fingerprints, circumstances, installed
-from outputs import ChapterError, adopt, code_cells, digest, is_torch, settle, tags, tidy
+from outputs import (
+    LIMIT,
+    ChapterError,
+    adopt,
+    code_cells,
+    is_torch,
+    recorded,
+    settle,
+    switch,
+    tags,
+    take_recorded,
+    tidy,
+)
 from voices import TORCH, split
 
 from d2l_gru import corpus
 
 ROOT = Path(__file__).resolve().parent.parent
-LIMIT = 3600  # seconds that a cell may run
 LONG = 1  # second, above which what a cell took is recorded
 ASK_DEVICE = """\
 import sys
@@ -65,7 +74,6 @@ class Book:
         self.fingerprints = Fingerprints(root, text.sha256)
         self.url = address(root / "_config.yml")
         self.torch = next(iter(installed("torch")), None)
-        self.recorded = _recorded(self.stored / "records" / "gpu-torch.json")
         self.notebooks = {}  # as written
         self.at_work, self.stopped = set(), False
         asked = {Path(name).stem for name in asked}
@@ -107,6 +115,9 @@ class Book:
             notebooks = split(path.stem, chapter)
             for notebook in notebooks.values():
                 tidy(add_install_cell(notebook, self.url))
+                for number, cell in enumerate(code_cells(notebook), 1):
+                    if said := switch(cell):
+                        raise ChapterError(f"chapters/{path.name}, code cell {number}: {said}")
             return notebooks
 
     def last_run(self, name):
@@ -184,12 +195,12 @@ class Book:
                 raise ChapterError(f"{_source(name)}, {error}") from None
         else:
             adopt(notebook, old)
+        records = recorded(self.root, notebook)
         for number, cell in enumerate(code_cells(notebook), 1):
             if "gpu" in tags(cell):
-                if is_torch(notebook):
-                    self.take_recorded(cell, number)
+                take_recorded(cell, number, records)
                 if runs and not cell.execution_count:
-                    print(f"{name}: code cell {number} has no output until a GPU ran it")
+                    print(f"{name}: code cell {number} has no output until a GPU's is on record")
         if "run" in last:
             stamp["run"] = last["run"]
         if runs:
@@ -205,13 +216,6 @@ class Book:
         elif changed:
             print(f"{name}: text refreshed", flush=True)
 
-    def take_recorded(self, cell, number):
-        """Give a cell the output of the GPU on record, so that it is the same on every machine."""
-        printed = self.recorded.get(digest(cell.source))
-        if printed is not None:
-            cell.outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
-            cell.execution_count = number
-
     def run(self, name, notebook, threads=None):
         """Run the notebook's cells in book/; those for a GPU only where there is one.
 
@@ -222,7 +226,7 @@ class Book:
         cells = code_cells(notebook)
         if not any(cell.source.strip() for cell in cells):
             return None, {}
-        from nbclient import NotebookClient
+        from kernel import Client, environment
         from nbclient.exceptions import CellControlSignal, CellTimeoutError
         from tqdm import tqdm
 
@@ -238,28 +242,16 @@ class Book:
             seconds[cell_index] += time.time()
             bar.update()
 
+        data = "sample" if self.sample else str(self.text.path.parent)
         with (
             tqdm(total=len(cells), desc=name, unit="cell", disable=None, leave=False) as bar,
-            tempfile.TemporaryDirectory() as ipython,
+            environment(D2L_GRU_DATA=data) as env,
         ):
-            env = os.environ | {
-                "D2L_GRU_DATA": "sample" if self.sample else str(self.text.path.parent),
-                "IPYTHONDIR": ipython,  # the author's own start-up files are not the book's
-            }
-            env.pop("MPLBACKEND", None)
             if threads:
                 env.setdefault("OMP_NUM_THREADS", str(threads))
-            client = NotebookClient(
-                notebook,
-                kernel_name="python3",
-                timeout=self.limit,
-                record_timing=False,
-                shutdown_kernel="immediate",  # else it prints that it is interrupted
-                skip_cells_with_tag="gpu" if _lacks_gpu(cells) else "",
-                resources={"metadata": {"path": str(self.home)}},
-                on_cell_execute=begin,
-                on_cell_executed=end,
-            )
+            left_out = ["gpu"] if _lacks_gpu(cells) else []
+            hooks = {"on_cell_execute": begin, "on_cell_executed": end}
+            client = Client(notebook, self.home, left_out, self.limit, **hooks)
             notebook.cells.append(last := nbformat.v4.new_code_cell(ASK_DEVICE))
             self.at_work.add(client)
             try:
@@ -297,12 +289,6 @@ class Book:
                     os.killpg(client.km.provisioner.pgid, signal.SIGKILL)
 
 
-def _recorded(path):
-    """Return what cells printed on a GPU, by the hashes of their sources (see gpu_outputs.py)."""
-    cells = json.loads(path.read_text())["cells"] if path.is_file() else []
-    return {cell["source"]: cell["printed"] for cell in cells}
-
-
 def _stamp(old):
     return old.metadata.get("d2l_gru", {}) if old else {}
 
@@ -324,7 +310,7 @@ def _is_whole(notebook, old):
     """Whether the stored cells are the chapter's, and each has its run (a GPU's may be missing)."""
     written, stored = ([cell.source for cell in code_cells(part)] for part in (notebook, old))
     return written == stored and all(
-        cell.execution_count or not cell.source.strip() or "gpu" in tags(cell)
+        cell.execution_count or not cell.source.strip() or tags(cell) & {"gpu", "skip-execution"}
         for cell in code_cells(old)
     )
 

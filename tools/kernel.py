@@ -1,0 +1,82 @@
+"""The kernel that runs a notebook: one and the same for the runner and for `pytest --nbval`."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient import NotebookClient
+from nbclient.util import run_sync
+from outputs import LIMIT, START, tags
+
+# A stream sends what it holds every now and then.  Without this, the order in which two of them
+# arrive would be an accident: here, whoever writes has the other send first.
+STARTUP = """\
+def in_order():
+    import sys
+
+    def write(stream, other, one=type(sys.stdout).write):
+        def send_and_write(text):
+            if other._buffers:
+                other.flush()
+            return one(stream, text)
+
+        stream.write = send_and_write
+
+    write(sys.stdout, sys.stderr)
+    write(sys.stderr, sys.stdout)
+
+
+in_order()
+del in_order
+"""
+
+
+class Kernel(AsyncKernelManager):
+    """A kernel of this Python, whatever kernels are installed elsewhere."""
+
+    @property
+    def kernel_spec(self):
+        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+
+
+class Client(NotebookClient):
+    """Runs cells; those with one of the tags `left_out` are not run and have no outputs."""
+
+    def __init__(self, notebook, folder, left_out=(), limit=LIMIT, **settings):
+        super().__init__(
+            notebook,
+            kernel_name="python3",
+            kernel_manager_class=Kernel,
+            startup_timeout=START,
+            timeout=limit,
+            record_timing=False,
+            shutdown_kernel="immediate",  # else it prints that it is interrupted
+            resources={"metadata": {"path": str(folder)}},
+            **settings,
+        )
+        self.left_out = {"skip-execution", *left_out}
+
+    async def async_execute_cell(self, cell, cell_index, *args, **kwargs):
+        if self.left_out & tags(cell):
+            return cell
+        self._display_id_map = {}  # no cell changes what an earlier one has shown
+        return await super().async_execute_cell(cell, cell_index, *args, **kwargs)
+
+    execute_cell = run_sync(async_execute_cell)
+
+
+@contextlib.contextmanager
+def environment(**more):
+    """Yield the variables that a kernel has: its user's own IPython settings do not count."""
+    with tempfile.TemporaryDirectory() as ipython:
+        startup = Path(ipython, "profile_default", "startup")
+        startup.mkdir(parents=True)
+        (startup / "streams.py").write_text(STARTUP)
+        env = os.environ | {"IPYTHONDIR": ipython} | more
+        for name in ("MPLBACKEND", "PYTEST_CURRENT_TEST"):  # with it, C's output would be missed
+            env.pop(name, None)
+        yield env

@@ -624,4 +624,4 @@ def test_a_configuration_that_cannot_be_read_is_named(project, capsys):
     project.write(cell(COUNT))
     (project.root / "_config.yml").write_text("title: [")
     assert project.run() == 1 and not project.notebook.exists()
-    assert capsys.readouterr().err.startswith("_config.yml cannot be read: ")
+    assert capsys.readouterr().err.startswith("_config.yml:1: it is no YAML")

@@ -289,6 +289,8 @@ def rendered(tmp_path):
         (tmp_path / name).mkdir(parents=True)
     for name in ("tools/setup.py", "_config.yml", "requirements/cpu.txt"):
         (tmp_path / name).touch()
+    for name in ("check_chapters.py", "outputs.py", "voices.py"):
+        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
     for name in ("sphinx-build", "jupyter-book"):

@@ -4,6 +4,7 @@ All that makes or shows pages asks this first: the runner, and `make html`, `sli
 """
 
 import difflib
+import itertools
 import re
 import sys
 from collections import Counter
@@ -76,7 +77,7 @@ def check(root, names=()):
         if not wrong and path.name == "_toc.yml":
             wrong = [*in_contents(path.read_text("utf-8"), {path.stem for path in paths})]
         where = path.relative_to(root)
-        wrong.sort(key=lambda fault: fault[0] or 0)
+        wrong.sort(key=lambda fault: fault[0] or float("inf"))
         found += [f"{where}{line and f':{line}'}: {words}" for line, words in wrong]
     found = found or [*left_over(root, paths)]
     if found:
@@ -128,7 +129,10 @@ def in_text(content):
         return
     for line, words in enumerate(text.split("\n"), 1):
         if CONFLICT.match(words):
-            yield line, f"a merge was not finished, {words[:7]}; choose one side and delete its marks"
+            yield (
+                line,
+                f"a merge was not finished, {words[:7]}; choose a side and delete the marks",
+            )
         if unseen := UNSEEN.search(words):
             mark = " (a byte order mark)" if unseen[0] == "\ufeff" else ""
             code = f"U+{ord(unseen[0]):04X}"
@@ -171,7 +175,10 @@ def in_chapter(text):
 
 def in_head(tokens):
     if not tokens or tokens[0].type != "front_matter":
-        yield 1, "its head, YAML between two lines of ---, is not its beginning; see CONTRIBUTING.md"
+        yield (
+            1,
+            "its head, YAML between two lines of ---, is not first; see CONTRIBUTING.md",
+        )
         return
     wrong = [*in_yaml(tokens[0].content)]
     yield from ((line + 1, words) for line, words in wrong)
@@ -185,7 +192,7 @@ def in_head(tokens):
 def in_titles(tokens):
     titles = [
         (token.tag, token.map[0] + 1, re.sub(r"!\[.*?\]\(.*?\)", "", words.content))
-        for token, words in zip(tokens, tokens[1:], strict=False)
+        for token, words in itertools.pairwise(tokens)
         if token.type == "heading_open" and token.level == 0
     ]
     if not titles or titles[0][0] != "h1":
@@ -208,6 +215,7 @@ def in_fences(tokens, first, within):
             continue
         line = first + token.map[0]
         name, argument = re.match(r"(\{[^}]*\}?|[\w-]*)(.*)", token.info.strip()).groups()
+        opening = token.markup + token.info
         plain = re.sub("[^a-z]", "", name.lower())
         if token.info.startswith("{code-cell}") and token.type == "fence":
             if token.level or within:
@@ -215,9 +223,12 @@ def in_fences(tokens, first, within):
                 yield line, f"this code cell is not run, since it stands in {place}; end that first"
             yield from in_cell(token, argument.strip(), line)
         elif difflib.get_close_matches(plain, ["codecell"], cutoff=0.8):
-            yield line, f"{token.markup}{token.info} is no code cell; write ```{{code-cell}} ipython3"
+            yield (
+                line,
+                f"{token.markup}{token.info} is no code cell; write ```{{code-cell}} ipython3",
+            )
         elif re.match(r"\{[^}]*$|[\w-]+\}", token.info.strip()):
-            yield line, f"{token.markup}{token.info} lacks a brace; write ```{{NAME}}"
+            yield line, f"{opening} lacks a brace; write ```{{NAME}}"
         yield from in_extent(token, line)
         if name.startswith("{") and name[1:-1] not in VERBATIM:
             inner = PARSER.parse(token.content)

@@ -44,7 +44,7 @@ RENDER = $(BIN)/python -S -c 'import signal; signal.signal(signal.SIGINT, signal
 SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n
 # Nothing is published with a warning.
 STRICTLY = -W --keep-going
-CHECK = $(BIN)/python tools/check_chapters.py
+CHECK = $(BIN)/python tools/check_chapters.py $(SOURCE)
 
 PIN = $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate
 

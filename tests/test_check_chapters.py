@@ -255,6 +255,9 @@ def test_all_that_is_wrong_is_said_in_the_order_of_its_lines(tmp_path):
 
 def test_the_program_says_it_and_fails(tmp_path, capsys):
     write(tmp_path, TITLE)
+    assert checker.main(tmp_path) == 1
+    assert capsys.readouterr().err == "chapters/one.md: it was never run; call `make run`\n"
+    (tmp_path / "book" / "one.ipynb").touch()
     assert checker.main(tmp_path) == 0 and capsys.readouterr() == ("", "")
     write(tmp_path, "")
     assert checker.main(tmp_path) == 1

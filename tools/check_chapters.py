@@ -296,14 +296,19 @@ def _words(node):
                 yield from _words(node[part])
 
 
-def main(root=ROOT):
+def main(root=ROOT, source="."):
+    """Say what is wrong, and which chapters have no notebook in `source`; return the status."""
     try:
         check(root)
     except ChapterError as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
+    names = sorted(path.stem for path in (root / "chapters").glob("*.md"))
+    new = [name for name in names if not (root / source / "book" / f"{name}.ipynb").is_file()]
+    for name in new:
+        print(f"chapters/{name}.md: it was never run; call `make run`", file=sys.stderr)
+    return int(bool(new))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(ROOT, *sys.argv[1:]))

@@ -91,6 +91,8 @@ def find_rest(app, doctree):
     """Warn of markup that a reader would see as it is written, since it means nothing there."""
     code = (nodes.literal, nodes.FixedTextElement, nodes.math, nodes.math_block, nodes.raw)
     for text in doctree.findall(nodes.Text):
+        if isinstance(text.parent.parent, nodes.system_message):
+            continue
         rest = REST.search(text)
         if isinstance(text.next_node(descend=False, siblings=True), nodes.literal):
             rest = rest or ROLE.search(text)

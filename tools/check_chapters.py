@@ -28,7 +28,7 @@ BEGINS_FENCE = re.compile(r"[\s>]*(?:[-*+]|\d+[.)])?\s*(`{3,}|~{3,}|:{3,})\s*(\{
 # Directives whose content is no Markdown.
 VERBATIM = {"code-cell", "raw-cell", "code", "code-block", "sourcecode", "math", "raw", "eval-rst"}
 LANGUAGES = {"", "ipython", "ipython3", "python", "python3"}
-TAGS = """bench corpus gpu hide-cell hide-input hide-output mxnet raises-exception remove-cell
+TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception remove-cell
     remove-input remove-output remove-stderr remove-stdout scroll-output skip-execution slide
     slide-output timed torch""".split()
 # What no page shows, and what the author should do.

@@ -7,8 +7,8 @@ from tools_of_the_build import ROOT, load
 
 from d2l_gru.corpus import SHA256
 
-colab, run_chapters = load("colab"), load("run_chapters")
-check, unfit = run_chapters.check_text, run_chapters.unfit
+colab, run_chapters, checker = load("colab"), load("run_chapters"), load("check_chapters")
+check, unfit = checker.check, checker.unfit
 KEPT = {"tags", "mystnb", "slideshow", "nbval"}
 chapters = sorted((ROOT / "chapters").glob("*.md"))
 notebooks = {

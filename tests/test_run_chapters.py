@@ -659,6 +659,10 @@ def test_a_chapter_that_would_be_a_wrong_page_is_not_run(project, capsys):
     (project.root / "chapters" / "part" / "deep.md").write_text(HEAD)
     assert project.run() == project.run("--force") == project.run("part/deep") == 1
     said = capsys.readouterr().err
-    for place in ("one.md:13: this code cell", "two.md:10: a merge", "part/deep.md: a chapter lies"):
+    for place in (
+        "one.md:13: this code cell",
+        "two.md:10: a merge",
+        "part/deep.md: a chapter lies",
+    ):
         assert f"chapters/{place}" in said
     assert project.runs == 1 and project.notebook.read_bytes() == before

@@ -14,7 +14,7 @@ import jupytext
 import yaml
 from jupytext.myst import get_parser, read_fenced_cell
 from mdit_py_plugins.colon_fence import colon_fence_plugin
-from outputs import KEPT_METADATA, ChapterError, is_torch, tags
+from outputs import KEPT_METADATA, ChapterError, code_cells, is_torch, tags
 from sphinx_external_toc.parsing import MalformedError, parse_toc_data
 from voices import TORCH
 
@@ -28,9 +28,9 @@ BEGINS_FENCE = re.compile(r"[\s>]*(?:[-*+]|\d+[.)])?\s*(`{3,}|~{3,}|:{3,})\s*(\{
 # Directives whose content is no Markdown.
 VERBATIM = {"code-cell", "raw-cell", "code", "code-block", "sourcecode", "math", "raw", "eval-rst"}
 LANGUAGES = {"", "ipython", "ipython3", "python", "python3"}
-TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception remove-cell
-    remove-input remove-output remove-stderr remove-stdout scroll-output skip-execution slide
-    slide-output timed torch""".split()
+TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception
+    remove-cell remove-input remove-output remove-stderr remove-stdout scroll-output skip-execution
+    slide slide-output timed torch""".split()
 # What no page shows, and what the author should do.
 UNFIT = {
     "a path of the machine that ran it; print what is the same everywhere": re.compile(
@@ -274,6 +274,13 @@ def in_cell(token, language, line):
         near = difflib.get_close_matches(str(tag), TAGS, n=1, cutoff=0.8)
         if near and tag not in TAGS:
             yield line + 1, f"there is no tag {tag!r}; write {near[0]!r}"
+
+
+def refuse_unfit(notebook):
+    """Raise if a page would show what its author did not write."""
+    for number, cell in enumerate(code_cells(notebook), 1):
+        if found := unfit(cell):
+            raise ChapterError(f"code cell {number}: its output holds {', '.join(found)}")
 
 
 def unfit(cell):

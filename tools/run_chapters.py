@@ -33,7 +33,7 @@ import jupytext
 import nbformat
 import yaml
 from check_chapters import check as check_text
-from check_chapters import unfit
+from check_chapters import refuse_unfit
 from colab import add_install_cell, address
 from fingerprint import Fingerprints, circumstances, installed
 from outputs import ChapterError, adopt, code_cells, digest, is_torch, settle, tags, tidy
@@ -292,13 +292,6 @@ class Book:
             if client.km and client.km.has_kernel:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(client.km.provisioner.pgid, signal.SIGKILL)
-
-
-def refuse_unfit(notebook):
-    """Raise if a page would show what its author did not write."""
-    for number, cell in enumerate(code_cells(notebook), 1):
-        if found := unfit(cell):
-            raise ChapterError(f"code cell {number}: its output holds {', '.join(found)}")
 
 
 def _recorded(path):

@@ -644,6 +644,13 @@ def test_an_output_that_no_page_should_show_is_not_stored(project, capsys, code,
     assert f"chapters/one.md, code cell 2: its output holds {said}" in capsys.readouterr().err
 
 
+def test_two_cells_that_glue_one_name_are_refused(project, capsys):
+    glue = "from myst_nb import glue\nglue('speed', {}, display=False)"
+    project.write(cell(glue.format(1)), cell(glue.format(1)))
+    assert project.run() == 1 and not project.notebook.exists()
+    assert "code cell 2: it glues 'speed', as code cell 1 does" in capsys.readouterr().err
+
+
 def test_a_bar_that_is_switched_off_is_fine(project):
     project.write(cell("from tqdm.auto import tqdm\nsum(tqdm([1, 2], disable=True))"))
     assert project.run() == 0 and project.cells()[0].outputs[0].data["text/plain"] == "3"

@@ -31,6 +31,10 @@ LANGUAGES = {"", "ipython", "ipython3", "python", "python3"}
 TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception
     remove-cell remove-input remove-output remove-stderr remove-stdout scroll-output skip-execution
     slide slide-output timed torch""".split()
+OF_MYSTNB = {
+    "figure": {"name", "caption", "caption_before", "align", "classes"},
+    "image": {"alt", "width", "height", "scale", "align", "classes"},
+}
 # What no page shows, and what the author should do.
 UNFIT = {
     "a path of the machine that ran it; print what is the same everywhere": re.compile(
@@ -215,6 +219,8 @@ def in_fences(tokens, first, within):
             continue
         line = first + token.map[0]
         name, argument = re.match(r"(\{[^}]*\}?|[\w-]*)(.*)", token.info.strip()).groups()
+        if token.info.startswith("{raw-cell}"):
+            yield line, "a raw cell is shown nowhere; write Markdown or a code cell"
         opening = token.markup + token.info
         plain = re.sub("[^a-z]", "", name.lower())
         if token.info.startswith("{code-cell}") and token.type == "fence":
@@ -266,6 +272,9 @@ def in_cell(token, language, line):
         return
     for name in options.keys() - set(KEPT_METADATA):
         yield line + 1, f"a cell has no option {name!r}; it has {', '.join(KEPT_METADATA)}"
+    for name in unknown_of_mystnb(options.get("mystnb", {})):
+        right = "{figure: {name: ..., caption: ...}, image: {alt: ...}}"
+        yield line + 1, f"mystnb cannot have this {name}; write `mystnb: {right}`"
     named = options.get("tags", [])
     if not isinstance(named, list):
         yield line + 1, f"tags are a list; write `[{named}]`"
@@ -276,11 +285,31 @@ def in_cell(token, language, line):
             yield line + 1, f"there is no tag {tag!r}; write {near[0]!r}"
 
 
+def unknown_of_mystnb(options):
+    """Yield what MyST-NB would leave out without a word."""
+    if not isinstance(options, dict):
+        yield "value"
+        return
+    for kind, values in options.items():
+        if kind not in OF_MYSTNB or not isinstance(values, dict):
+            yield kind
+        else:
+            yield from values.keys() - OF_MYSTNB[kind]
+
+
 def refuse_unfit(notebook):
-    """Raise if a page would show what its author did not write."""
+    """Raise if a page would show what its author did not write, or one number for another."""
+    glued = {}
     for number, cell in enumerate(code_cells(notebook), 1):
         if found := unfit(cell):
             raise ChapterError(f"code cell {number}: its output holds {', '.join(found)}")
+        for output in cell.outputs:
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name and glued.setdefault(name, number) != number:
+                raise ChapterError(
+                    f"code cell {number}: it glues {name!r}, as code cell {glued[name]} does; "
+                    "give one another name"
+                )
 
 
 def unfit(cell):

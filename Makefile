@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 ifndef BOOK_FORMS
 .NOTPARALLEL:
 endif
-# make STRICT=1: warnings are errors, and every page is read anew.
+# make STRICT=1: every page is read anew.
 STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python.
 PYTHON ?=
@@ -41,7 +41,10 @@ ALONE = mkdir -p _build && { flock -n _build/.lock true || \
 RENDER = $(BIN)/python -S -c 'import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
 	import runpy, site, sys; site.main(); \
 	del sys.argv[0]; runpy.run_path(sys.argv[0], run_name="__main__")'
-SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n $(if $(STRICT),-W --keep-going)
+SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n
+# Nothing is published with a warning.
+STRICTLY = -W --keep-going
+CHECK = $(BIN)/python tools/check_chapters.py $(SOURCE)
 
 PIN = $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate
 
@@ -51,7 +54,7 @@ QUICK = not (slow or pages or processes)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo 'Variables: STRICT=1 (warnings are errors), PYTHON=python3.12, ARGS="..."'
+	@echo 'Variables: STRICT=1 (read every page anew), PYTHON=python3.12, ARGS="..."'
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
@@ -68,6 +71,7 @@ run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a cha
 	@$(BIN)/python tools/run_chapters.py $(ARGS)
 
 html: setup ## render the stored notebooks as pages and slides, without running any
+	@$(CHECK)
 	@$(ALONE) $(MAKE) -s -j BOOK_FORMS=slides$(if $(PRINT)$(wildcard _build/book.pdf),/book.pdf) $(DONE)
 	@echo 'The book: _build/html/index.html'
 	@test ! -e _build/book.pdf || $(MAKE) -sq $(PRINTED) || \
@@ -81,30 +85,33 @@ $(DONE): $(PAGES) $(SLIDES) $(if $(PRINT),$(PRINTED),$(wildcard _build/book.pdf)
 $(PAGES): $(SOURCES)
 	@rm $(ASIDE)/.pages* 2>/dev/null || rm -rf $(ASIDE)/_build
 	@$(RENDER) $(BIN)/jupyter-book build $(SOURCE)/book --config $(SOURCE)/_config.yml \
-		--path-output $(ASIDE) -q -n --keep-going $(if $(STRICT),-W --all) >/dev/null
+		--path-output $(ASIDE) -q -n $(STRICTLY) $(if $(STRICT),--all) >/dev/null
 	@touch $@
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
+	@$(CHECK)
 	@$(ALONE) $(MAKE) -s $(SLIDES)
 	@echo 'The slides:' _build/slides/*.html
 
 $(SLIDES): $(SOURCES)
-	@rm $(ASIDE)/.slides 2>/dev/null || rm -rf $(ASIDE)/slides
-	@$(SPHINX) -b slides $(ASIDE)/slides -d _build/doctrees-slides
+	@rm $(ASIDE)/.slides 2>/dev/null || rm -rf $(ASIDE)/slides $(ASIDE)/doctrees-slides
+	@$(SPHINX) $(STRICTLY) -b slides $(ASIDE)/slides -d $(ASIDE)/doctrees-slides
 	@rm -rf $(ASIDE)/new-slides && cp -r $(ASIDE)/slides $(ASIDE)/new-slides
 	@touch $(ASIDE)/.slides $(ASIDE)/new-slides/$(@F) && $(call PUBLISH,slides)
 
 pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
+	@$(CHECK)
 	@$(BIN)/python tools/debian.py tex
 	@$(ALONE) $(MAKE) -s $(PRINTED)
 	@echo 'The PDF: _build/book.pdf'
 
 $(PRINTED): $(SOURCES) $(if $(wildcard _build/book.pdf),,gone)
+	@rm _build/.printed-* 2>/dev/null || rm -rf _build/doctrees-latex
 	@rm -rf _build/latex
-	@PAPER=$(PAPER) $(SPHINX) -b latex _build/latex -d _build/doctrees-latex
+	@PAPER=$(PAPER) $(SPHINX) $(STRICTLY) -b latex _build/latex -d _build/doctrees-latex
 	@cd _build/latex && latexmk -xelatex -halt-on-error -interaction=nonstopmode -silent book.tex \
 		>latexmk.log 2>&1 || { grep -A9 '^!' book.log; echo 'See _build/latex/book.log'; exit 1; }
-	@rm -f _build/.printed-* && mv _build/latex/book.pdf _build/book.pdf && touch $@
+	@mv _build/latex/book.pdf _build/book.pdf && touch $@
 
 serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon as it is saved
 	-@$(BIN)/python tools/run_chapters.py

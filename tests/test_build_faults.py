@@ -11,7 +11,7 @@ import time
 
 import nbformat
 import pytest
-from test_run_chapters import COUNT, Project, cell
+from test_run_chapters import COUNT, HEAD, Project, cell
 from tools_of_the_build import ROOT, load
 
 pytestmark = pytest.mark.slow
@@ -285,12 +285,17 @@ if not book.exists():
 @pytest.fixture
 def rendered(tmp_path):
     """A folder with the Makefile, and renderers that can be slow; its pages are rendered."""
-    for name in ("tools", "book", "requirements", ".venv/bin"):
+    for name in ("tools", "book", "chapters", "requirements", ".venv/bin"):
         (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "chapters" / "one.md").write_text(HEAD)
     for name in ("tools/setup.py", "_config.yml", "requirements/cpu.txt"):
         (tmp_path / name).touch()
+    for name in ("check_chapters.py", "outputs.py", "voices.py"):
+        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    python = tmp_path / ".venv" / "bin" / "python"  # a link would not find the packages
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
     for name in ("sphinx-build", "jupyter-book"):
         (tmp_path / ".venv" / "bin" / name).write_text(RENDERER)
     (tmp_path / "book" / "one.ipynb").write_text("first")
@@ -359,3 +364,12 @@ def test_all_forms_of_a_book_that_is_new(rendered):
         for place in ("book.pdf", "html/book.pdf"):
             assert (rendered / "_build" / place).read_text() == "PDF\n"
     assert (rendered / "printed").read_text() == "printed\n"
+
+
+@pytest.mark.parametrize("target", ["html", "slides", "pdf"])
+def test_a_name_that_make_cannot_read_is_refused(rendered, target):
+    (rendered / "chapters" / "my page.md").touch()
+    (rendered / "book" / "my page.ipynb").touch()
+    said = make(rendered, target).communicate(timeout=60)[0]
+    assert said.startswith("chapters/my page.md: a name has letters, digits, - and _ only; rename")
+    assert "No rule" not in said and pages(rendered) == ["first"] * 3

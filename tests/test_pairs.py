@@ -1,7 +1,5 @@
 """Each chapter has its notebook, with the same text and code, and outputs fit to be published."""
 
-import re
-
 import jupytext
 import nbformat
 import pytest
@@ -9,18 +7,9 @@ from tools_of_the_build import ROOT, load
 
 from d2l_gru.corpus import SHA256
 
-colab, run_chapters = load("colab"), load("run_chapters")
+colab, run_chapters, checker = load("colab"), load("run_chapters"), load("check_chapters")
+check, unfit = checker.check, checker.unfit
 KEPT = {"tags", "mystnb", "slideshow", "nbval"}
-UNFIT = {
-    "a path of the machine that ran it": re.compile(
-        r"(?<![\w./-])/(?:home|root|work|tmp|Users|private|var)/|site-packages|ipykernel_\d"
-    ),
-    "a traceback": re.compile(r"Traceback \(most recent call last\)"),
-    "a warning": re.compile(r"\b\w*Warning: |\[\d\d:\d\d:\d\d\] \S+\.(?:cc|cu|h):\d+:|WARNING"),
-    "a picture that no test compares": re.compile(r"image/(?:png|jpeg|gif)|application/pdf"),
-    "a progress bar": re.compile(r"widget-view|\d%\|"),
-}
-
 chapters = sorted((ROOT / "chapters").glob("*.md"))
 notebooks = {
     name: colab.add_install_cell(written, colab.address(ROOT / "_config.yml"))
@@ -57,30 +46,9 @@ def first_difference(written, stored):
     return None
 
 
-def words(node):
-    """Yield every key and every text of nested outputs."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, (list, dict)):
-        for part in node:
-            yield from words(part)
-            if isinstance(node, dict):
-                yield from words(node[part])
-
-
-def unfit(cell):
-    """List what a cell's outputs hold that a reader must not see."""
-    text = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(words(cell.outputs)))
-    found = [name for name, pattern in UNFIT.items() if pattern.search(text)]
-    expected = "raises-exception" in cell.metadata.get("tags", [])
-    if not expected and any(output.output_type == "error" for output in cell.outputs):
-        found.append("an error")
-    return [name for name in found if not (expected and name == "a traceback")]
-
-
-def test_every_notebook_has_its_chapter():
+def test_nothing_in_the_chapters_would_become_a_wrong_page():
     assert chapters, "no chapters found"
-    assert sorted(path.stem for path in (ROOT / "book").glob("*.ipynb")) == sorted(notebooks)
+    check(ROOT)
 
 
 @each_notebook
@@ -127,6 +95,8 @@ def test_outputs_are_of_this_code(name):
         "DeprecationWarning: np.bool",
         "[12:00:01] src/base.cc:49: GPU context requested",
         " 40%|####    | 2/5",
+        "\r1 of 3\r2 of 3",
+        "|\b/\b-",
     ],
 )
 def test_unfit_outputs_are_found(text):
@@ -143,11 +113,11 @@ def test_errors_are_unfit_unless_announced():
     cell.metadata.tags = ["raises-exception"]
     assert unfit(cell) == []
     error.traceback = ["File /home/ann/book.py"]
-    assert unfit(cell) == ["a path of the machine that ran it"]
+    assert [name.split(";")[0] for name in unfit(cell)] == ["a path of the machine that ran it"]
 
 
 def test_fit_outputs_are_not_complained_about():
-    text = "see https://example.org/home/x, a/tmp/b, 50% of 3/4; no warning at all, and/or"
+    text = "see https://example.org/home/x, a/tmp/b, 50% of 3/4; no warning at all, and/or\r\n"
     printed = nbformat.v4.new_output("stream", text=text)
     assert unfit(nbformat.v4.new_code_cell(outputs=[printed])) == []
 
@@ -172,8 +142,3 @@ def test_any_difference_of_a_pair_is_found():
         [*one, one[0]],
     ):
         assert first_difference(one, other)
-
-
-def test_every_chapter_is_in_the_table_of_contents():
-    toc = (ROOT / "book" / "_toc.yml").read_text()
-    assert sorted(re.findall(r"(?:root|file): *(\S+)", toc)) == [path.stem for path in chapters]

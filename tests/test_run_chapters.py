@@ -647,4 +647,52 @@ def test_a_configuration_that_cannot_be_read_is_named(project, capsys):
     project.write(cell(COUNT))
     (project.root / "_config.yml").write_text("title: [")
     assert project.run() == 1 and not project.notebook.exists()
-    assert capsys.readouterr().err.startswith("_config.yml cannot be read: ")
+    assert capsys.readouterr().err.startswith("_config.yml:1: it is no YAML")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("from tqdm import tqdm\nlist(tqdm([1]));", "text that overwrites itself"),
+        ("from tqdm.auto import tqdm\nlist(tqdm([1]));", "a widget, of which a page shows nothing"),
+        ("import sys; print('UserWarning: old', file=sys.stderr)", "a warning; mend what it warns"),
+    ],
+)
+def test_an_output_that_no_page_should_show_is_not_stored(project, capsys, code, said):
+    project.write(cell("6 * 7"))
+    project.run()
+    before = project.notebook.read_bytes()
+    project.write(cell("6 * 7"), cell(code))
+    assert project.run() == 1 and project.notebook.read_bytes() == before
+    assert f"chapters/one.md, code cell 2: its output holds {said}" in capsys.readouterr().err
+
+
+def test_two_cells_that_glue_one_name_are_refused(project, capsys):
+    glue = "from myst_nb import glue\nglue('speed', {}, display=False)"
+    project.write(cell(glue.format(1)), cell(glue.format(1)))
+    assert project.run() == 1 and not project.notebook.exists()
+    assert "code cell 2: it glues 'speed', as code cell 1 does" in capsys.readouterr().err
+
+
+def test_a_bar_that_is_switched_off_is_fine(project):
+    project.write(cell("from tqdm.auto import tqdm\nsum(tqdm([1, 2], disable=True))"))
+    assert project.run() == 0 and project.cells()[0].outputs[0].data["text/plain"] == "3"
+
+
+def test_a_chapter_that_would_be_a_wrong_page_is_not_run(project, capsys):
+    project.write(cell(COUNT))
+    project.run()
+    before = project.notebook.read_bytes()
+    project.write(prose="<<<<<<< HEAD\n", name="two")
+    project.write("\n- a\n\n  ```{code-cell} ipython3\n  1 / 0\n  ```\n")
+    (project.root / "chapters" / "part").mkdir()
+    (project.root / "chapters" / "part" / "deep.md").write_text(HEAD)
+    assert project.run() == project.run("--force") == project.run("part/deep") == 1
+    said = capsys.readouterr().err
+    for place in (
+        "one.md:13: this code cell",
+        "two.md:10: a merge",
+        "part/deep.md: a chapter lies",
+    ):
+        assert f"chapters/{place}" in said
+    assert project.runs == 1 and project.notebook.read_bytes() == before

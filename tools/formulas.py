@@ -11,6 +11,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from docutils import nodes
+from faults import where
 from fontTools import subset
 from math_core import LatexError, LatexToMathML
 from sphinx.errors import SphinxError
@@ -43,8 +44,7 @@ def drawn(translator, node, display=False):
     try:
         return draw(node.astext(), display)
     except LatexError as error:
-        page = translator.builder.current_docname
-        raise SphinxError(f"{page}: {error} This is in the formula {node.astext()}") from None
+        raise SphinxError(f"{where(node)}: {error} This is in {node.astext()}") from None
 
 
 def visit_inline(self, node):

@@ -10,7 +10,7 @@ import os
 from docutils import nodes
 from edition import describe
 from sphinx.addnodes import start_of_file
-from sphinx.errors import ConfigError
+from sphinx.errors import ConfigError, SphinxError
 from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
 from tabs import twins
 
@@ -48,20 +48,26 @@ def arrange(app, doctree, docname):
         return
     root = doctree[0]
     files = {file["docname"]: file for file in root.findall(start_of_file)}
+    for name, file in files.items():
+        if not next(file.findall(nodes.title), None):
+            raise SphinxError(f"chapters/{name}.md has no title; begin it with `# Title`")
+
+    def there(*names):
+        return (files[name] for name in names if name in files)
+
     front = [node for node in root[1:] if not next(node.findall(start_of_file), None)]
     chapters = [name for name in files if name not in APPENDICES]
     torch = [part for name in chapters if (part := take_twins(files[name]))]
-    for name in chapters:
-        point_to_solutions(files[name])
+    point_to_solutions(root)
     solutions = [take_solutions(files[name]) for name in chapters]
     root[1:] = [
         chapter("Preface", *(node for node in front if node.astext() != SUBTITLE)),
         raw(r"\mainmatter\setcounter{secnumdepth}{2}"),
         *(files[name] for name in chapters),
         raw(r"\appendix"),
-        *(files[name] for name in ("speed", "notation") if name in files),
+        *there("speed", "notation"),
         *([chapter(TORCH, nodes.paragraph("", ABOUT_TORCH), *torch)] if torch else []),
-        files["api"],
+        *there("api"),
         raw(r"\backmatter\setcounter{secnumdepth}{-1}"),
         raw(r"\addtocontents{toc}{\protect\setcounter{tocdepth}{0}}"),
         chapter("Solutions", *(part for part in solutions if part)),
@@ -108,12 +114,13 @@ def is_input(node):
     return "cell_input" in node["classes"]
 
 
-def point_to_solutions(file):
-    """Let each exercise say on which page its solution is."""
-    exercises = {node["label"]: node for node in file.findall(exercise_enumerable_node)}
-    for solution in file.findall(solution_node):
-        exercise = exercises[solution["target_label"]]
-        exercise += raw(rf"\printsolutionat{{{file['docname']}:{solution['label']}}}")
+def point_to_solutions(root):
+    """Let each exercise say on which page its solution is, which may be of another chapter."""
+    exercises = {node["label"]: node for node in root.findall(exercise_enumerable_node)}
+    for file in root.findall(start_of_file):
+        for solution in file.findall(solution_node):
+            if exercise := exercises.get(solution["target_label"]):
+                exercise += raw(rf"\printsolutionat{{{file['docname']}:{solution['label']}}}")
 
 
 def take_solutions(file):

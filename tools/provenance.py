@@ -130,7 +130,7 @@ def add_notes(doctree):
             words = "; ".join(f"{said} {where}" for where, said in numbers.items())
             note = nodes.paragraph("", f"Numbers that cells placed in the text: {words}.")
             note = nodes.container("", note, classes=["sources"])
-            next(chapter.findall(nodes.section)).append(note)
+            next(chapter.findall(nodes.section), chapter).append(note)
 
 
 def add_card(app, doctree, docname):
@@ -159,7 +159,7 @@ def add_card(app, doctree, docname):
         rows=rows,
         placed=numbers and f"<p>Numbers that cells placed in the text:</p><ul>{numbers}</ul>",
     )
-    next(doctree.findall(nodes.section)).append(nodes.raw("", html, format="html"))
+    next(doctree.findall(nodes.section), doctree).append(nodes.raw("", html, format="html"))
 
 
 def visit(self, node):

@@ -30,6 +30,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 import yaml
+from check_chapters import check as check_text
+from check_chapters import refuse_unfit
 from colab import add_install_cell, address
 from fingerprint import Fingerprints, circumstances, installed
 from outputs import (
@@ -66,6 +68,8 @@ class Book:
     """Chapters and notebooks below a folder, for the corpus that was found; all without `asked`."""
 
     def __init__(self, root, text, limit=LIMIT, asked=()):
+        asked = {Path(name).stem for name in asked}
+        check_text(root, {name.removesuffix(TORCH) for name in asked})
         self.root, self.text, self.limit = root, text, limit
         self.stored = root / "book"
         self.staging = root / "_build" / "sample"
@@ -76,7 +80,6 @@ class Book:
         self.torch = next(iter(installed("torch")), None)
         self.notebooks = {}  # as written
         self.at_work, self.stopped = set(), False
-        asked = {Path(name).stem for name in asked}
         paths = {path.stem: path for path in sorted((root / "chapters").glob("*.md"))}
         for name, path in paths.items():
             if not asked or {name, name + TORCH} & asked:
@@ -85,11 +88,6 @@ class Book:
             raise ChapterError(f"no such chapter: {unknown}; there are {', '.join(paths)}")
         # A notebook's own name chooses it.
         self.chosen = [n for n in self.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
-        known = set(self.notebooks)
-        if asked:  # the others were not read
-            known.update(paths, (name + TORCH for name in paths))
-        there = sorted(self.stored.glob("*.ipynb"))
-        self.orphans = [path.name for path in there if path.stem not in known]
 
     def stage(self):
         """Make _build/sample hold what Jupyter Book needs but the notebooks; or remove it."""
@@ -110,8 +108,6 @@ class Book:
         """Return the notebooks of a chapter as written, by their names."""
         with self.readable(path):
             chapter = jupytext.read(path, fmt="md:myst")
-            if not chapter.cells:
-                raise ChapterError(f"chapters/{path.name} is empty")
             notebooks = split(path.stem, chapter)
             for notebook in notebooks.values():
                 tidy(add_install_cell(notebook, self.url))
@@ -191,6 +187,7 @@ class Book:
                     print(f"{name}: not run, since PyTorch is missing; `make torch` installs it")
                     stamp = last
                 settle(tidy(notebook), old, self.root, last.get("corpus") == self.text.name)
+                refuse_unfit(notebook)
             except (ChapterError, OSError) as error:
                 raise ChapterError(f"{_source(name)}, {error}") from None
         else:
@@ -416,9 +413,7 @@ def bring_up_to_date(book, options):
     for names in (stale, *([name] for name in timed)):
         if not update_side_by_side(book, names, options.force):
             return 1
-    for orphan in book.orphans:
-        print(f"book/{orphan} belongs to no chapter; remove it", file=sys.stderr)
-    return int(bool(book.orphans))
+    return 0
 
 
 def main(arguments=None, root=ROOT):
@@ -442,8 +437,6 @@ def main(arguments=None, root=ROOT):
             return bring_up_to_date(Book(root, text, options.limit, options.chapter), options)
     except SyntaxError as error:  # in the package
         print(f"{error.filename}, line {error.lineno}: {error.msg}", file=sys.stderr)
-    except yaml.YAMLError as error:
-        print(f"_config.yml cannot be read: {error}", file=sys.stderr)
     except (ChapterError, OSError) as error:
         print(error, file=sys.stderr)
     return 1

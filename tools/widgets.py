@@ -4,6 +4,7 @@
 script fills with the widget once the reader comes near.  On paper and on slides the figure is all.
 """
 
+import re
 import shutil
 from html import escape
 from pathlib import Path
@@ -32,6 +33,11 @@ class WidgetDirective(SphinxDirective):
     has_content = True
 
     def run(self):
+        scripts = (Path(self.env.srcdir) / "widgets" / "load.js").read_text()
+        if not re.search(rf"\b{re.escape(self.arguments[0])}: ?\[", scripts):
+            raise self.error(f"widgets/load.js names no widget {self.arguments[0]}")
+        if missing := {"still", "label"} - self.options.keys():
+            raise self.error(f"a widget needs the options {', '.join(sorted(missing))}")
         made = widget("", widget=self.arguments[0], **self.options)
         self.set_source_info(made)
         self.state.nested_parse(self.content, self.content_offset, made)

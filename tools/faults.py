@@ -1,0 +1,142 @@
+"""A Sphinx extension: what is wrong with a page is said with its chapter, its line and a reason.
+
+Sphinx names lines of notebooks, which nobody edits, and of an extension that fails no page at all.
+It is the last of the extensions in _config.yml, and speaks for those before it.
+"""
+
+import logging
+import re
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from sphinx.errors import SphinxError
+from sphinx.util import logging as sphinx_logging
+from sphinx_exercise.nodes import solution_node
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACE = re.compile(r"([^\n]+)\.(?:ipynb|rst)(?::(\d*))?:?")
+# Footnotes and links to nothing, roles with a slip, tables and formulas that are none.
+REST = re.compile(
+    r"`|\{[a-z][\w:-]*\}(?=\w)|!\[|\[\^[\w-]+\]|\[[\w -]+\]\[[\w-]+\]|\{\{|\}\}|:::|\$\$"
+    r"|\|\s*-+\s*\|"
+)
+ROLE = re.compile(r"\{[^{}]*\}\s?$")
+LOGGER = sphinx_logging.getLogger(__name__)
+
+
+def chapter_of(notebook):
+    """Return the chapter of a notebook, by their paths; None if there is none."""
+    chapters = (
+        folder / "chapters" / f"{notebook.stem}.md" for folder in (notebook.parents[1], ROOT)
+    )
+    return next((path for path in chapters if path.is_file()), None)
+
+
+def in_chapter(location):
+    """Return chapters/NAME.md:LINE for what Sphinx says of a notebook, if that is mapped."""
+    place = PLACE.fullmatch(location or "")
+    chapter = place and chapter_of(Path(f"{place[1]}.ipynb").resolve())
+    if not chapter or int(place[2] or 0) > 9999:
+        return location
+    return f"chapters/{chapter.name}" + (f":{place[2]}" if place[2] else "")
+
+
+def where(node):
+    """Return the place of a node, as in_chapter does."""
+    return in_chapter(sphinx_logging.get_node_location(node))
+
+
+def map_lines(app, docname, source):
+    """Give a notebook the lines of its cells in the chapter, which MyST-NB then speaks of."""
+    chapter = chapter_of(Path(app.srcdir, f"{docname}.ipynb"))
+    if not chapter:
+        return
+    page, text = nbformat.reads(source[0], as_version=4), bare(chapter.read_text("utf-8"))
+    at, lines = 0, []
+    for cell in page.cells:
+        at = max(at, text.find(bare(cell.source), at))
+        lines.append(text.count("\n", 0, at) - 1)  # MyST-NB counts from one
+    if at:
+        page.metadata["source_map"] = lines
+        source[0] = nbformat.writes(page)
+
+
+def bare(text):
+    """Return whole lines without what cannot be seen at their ends."""
+    return re.sub(r"[ \t]+$", "", f"\n{text.strip()}\n", flags=re.MULTILINE)
+
+
+def refuse_overwritten(app, pagename, templatename, context, doctree):
+    """Raise where Sphinx makes a page of its own, such as the search, in the place of a chapter."""
+    if doctree is None and pagename in app.env.all_docs:
+        raise SphinxError(
+            f"chapters/{pagename}.md: Sphinx makes a page {pagename} of its own; rename the chapter"
+        )
+
+
+def find_unasked(app, env):
+    """Warn of solutions to exercises that are nowhere."""
+    known = getattr(env, "sphinx_exercise_registry", {})
+    for label, each in known.items():
+        node = each.get("node")
+        if isinstance(node, solution_node) and node["target_label"] not in known:
+            LOGGER.warning(
+                "the solution %s is for an exercise %s, which is not there; label one so",
+                label, node["target_label"], location=node,
+            )  # fmt: skip
+
+
+def find_rest(app, doctree):
+    """Warn of markup that a reader would see as it is written, since it means nothing there."""
+    code = (nodes.literal, nodes.FixedTextElement, nodes.math, nodes.math_block, nodes.raw)
+    for text in doctree.findall(nodes.Text):
+        if isinstance(text.parent.parent, nodes.system_message):
+            continue
+        rest = REST.search(text)
+        if isinstance(text.next_node(descend=False, siblings=True), nodes.literal):
+            rest = rest or ROLE.search(text)
+        if rest and not isinstance(text.parent, code) and not text.parent.get("classes"):
+            said = "%r would be shown as it is written; mend it, or write it as code"
+            LOGGER.warning(said, rest[0], location=text.parent)
+
+
+class Placed(logging.Filter):
+    """Names chapters instead of notebooks; drops what find_unasked says better."""
+
+    def filter(self, record):
+        record.location = in_chapter(getattr(record, "location", None))
+        theirs = record.name.startswith("sphinx.sphinx_exercise")
+        return not (theirs and str(record.msg).startswith("undefined label"))
+
+
+def named(handler):
+    """Return a handler whose exception is a sentence that names the page."""
+
+    def handle(app, *args):
+        try:
+            return handler(app, *args)
+        except SphinxError:
+            raise
+        except Exception as error:
+            page = next((f"{arg}, " for arg in args if isinstance(arg, str)), "")
+            what = f"tools/{Path(handler.__code__.co_filename).name}, {handler.__name__}"
+            raise SphinxError(f"{page}{what}: {type(error).__name__}: {error}") from error
+
+    return handle
+
+
+def setup(app):
+    app.connect("source-read", map_lines, priority=900)  # with the twins
+    app.connect("html-page-context", refuse_overwritten)
+    app.connect("doctree-read", find_rest)
+    app.connect("env-check-consistency", find_unasked)
+    for listeners in app.events.listeners.values():
+        for i, listener in enumerate(listeners):
+            code = getattr(listener.handler, "__code__", None)
+            if code and Path(code.co_filename).parent == Path(__file__).parent:
+                listeners[i] = listener._replace(handler=named(listener.handler))
+    for handler in logging.getLogger(sphinx_logging.NAMESPACE).handlers:
+        if handler.level == logging.WARNING:
+            handler.filters.insert(2, Placed())  # after the filter that finds the place
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -65,7 +65,7 @@ def test_the_folder_comes_first(tmp_path, cached, monkeypatch):
     path = put(tmp_path / "folder" / "timemachine.txt", GOOD)
     put(cached, GOOD)
     monkeypatch.setenv("D2L_GRU_DATA", str(path.parent))
-    assert corpus.find() == ("timemachine", path, corpus.SHA256, "found in D2L_GRU_DATA")
+    assert corpus.find()[:4] == ("timemachine", path, corpus.SHA256, "found in D2L_GRU_DATA")
 
 
 def test_the_folder_may_start_at_home(tmp_path, monkeypatch):
@@ -119,7 +119,7 @@ def test_the_cache_comes_second(cached, monkeypatch, download, unset):
         monkeypatch.setenv("D2L_GRU_DATA", unset)
     put(cached, GOOD)
     found = corpus.find(download)
-    assert found == ("timemachine", cached, corpus.SHA256, "found in the cache")
+    assert found[:4] == ("timemachine", cached, corpus.SHA256, "found in the cache")
     assert corpus.describe(found) == "Corpus: The Time Machine (found in the cache)."
 
 
@@ -138,7 +138,7 @@ def test_an_altered_cache_is_not_used(cached):
 
 def test_a_good_download_is_cached_and_not_repeated(cached, network):
     asked = network(GOOD)
-    assert corpus.find() == ("timemachine", cached, corpus.SHA256, "downloaded into the cache")
+    assert corpus.find()[:4] == ("timemachine", cached, corpus.SHA256, "downloaded into the cache")
     assert cached.read_bytes() == GOOD
     assert corpus.find().reason == "found in the cache"
     assert asked == [corpus.URL]

@@ -18,12 +18,16 @@ SAMPLE = Path(__file__).with_name("sample.txt")
 
 
 class Corpus(NamedTuple):
-    """A text on disk: its name, "timemachine" or "sample", and why it was chosen."""
+    """A text on disk: its name, "timemachine" or "sample", and why it was chosen.
+
+    `stands_in` is true of a sample that takes the place of the text that was wanted.
+    """
 
     name: str
     path: Path
     sha256: str
     reason: str
+    stands_in: bool = False
 
 
 def find(download=True):
@@ -43,7 +47,7 @@ def find(download=True):
     """
     chosen = os.environ.get("D2L_GRU_DATA")
     if chosen == "sample":
-        return _sample("D2L_GRU_DATA=sample asks for it")
+        return _sample("D2L_GRU_DATA=sample asks for it")._replace(stands_in=False)
     if chosen:
         path = Path(os.path.expanduser(chosen)) / FILE  # leaves the ~ of an unknown user as it is
         if not path.is_file():
@@ -97,7 +101,7 @@ def _download(path):
 
 
 def _sample(reason):
-    return Corpus("sample", SAMPLE, _sha256(SAMPLE), reason)
+    return Corpus("sample", SAMPLE, _sha256(SAMPLE), reason, stands_in=True)
 
 
 def _sha256(path):

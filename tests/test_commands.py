@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -181,6 +182,7 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(folder, sent):
 @pytest.mark.processes
 def test_a_terminal_that_closes_leaves_a_checkpoint_too(folder):
     here, there = os.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # room for a bar
 
     def take_the_terminal():
         os.setsid()
@@ -190,6 +192,7 @@ def test_a_terminal_that_closes_leaves_a_checkpoint_too(folder):
         folder, stdin=there, stdout=there, stderr=there, preexec_fn=take_the_terminal
     )  # fmt: skip
     os.close(there)
+    assert os.read(here, 1)
     os.close(here)
     assert life.wait(60) == 128 + signal.SIGHUP
     see_that_the_moment_was_kept(folder)

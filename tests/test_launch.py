@@ -110,12 +110,27 @@ def test_a_job_ends_with_the_numbers_of_one_process(folder, model, device):
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_all_at_one_update_and_resuming_changes_nothing(folder):
+@pytest.mark.parametrize(
+    ("number", "to"),
+    [
+        (signal.SIGINT, "launcher"),  # Ctrl-C
+        (signal.SIGTERM, "all"),  # as systemd and Slurm do
+        (signal.SIGTERM, "worker"),
+    ],
+)
+def test_a_signal_stops_all_at_one_update_and_resuming_changes_nothing(folder, number, to):
     job = start("--num-epochs", "100000", "--checkpoints", "run", "--log", "log")
-    under_way(folder, job)
-    job.send_signal(signal.SIGINT)
+    found = under_way(folder, job)
+    if to == "worker":
+        os.kill(found["worker"][-1], number)
+    else:
+        job.send_signal(number)
+    if to == "all":
+        (tracker,) = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+        for pid in (int(tracker), *(pid for pids in found.values() for pid in pids)):
+            os.kill(pid, number)
     status, out, err = end(job)
-    assert status == 130 and out == "" and "Traceback" not in err and "error" not in err
+    assert (status, out) == (128 + number, "") and "Traceback" not in err and "error" not in err
     newest = checkpoint.paths("run")[0]
     assert f"{newest} is kept; to go on from it, add --resume" in err
     epoch = checkpoint.load(newest)[1]["epoch"]

@@ -1,6 +1,7 @@
 """Where the text comes from: every way, and every way it can go wrong; all without a network."""
 
 import os
+import pwd
 import subprocess
 import sys
 
@@ -252,3 +253,12 @@ def test_the_command_says_in_one_line_what_is_wrong(tmp_path, monkeypatch):
     assert done.returncode == 1 and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert str(tmp_path / corpus.FILE) in line and "is not the expected text" in line
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    """As in a container that runs as a user whom its system does not list."""
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    with pytest.raises(OSError, match="^the user's cache cannot be found .*the word 'sample'$"):
+        corpus.find()

@@ -97,9 +97,14 @@ def test_a_worker_has_a_store_and_is_watched_until_it_is_done(monkeypatch, store
 def test_a_server_serves_with_its_role_and_leaves_signals_to_the_workers(monkeypatch, store):
     monkeypatch.setenv("DMLC_ROLE", "server")
     before = [signal.getsignal(number) for number in job.STOPPING]
-    job.serve()
-    assert os.environ["DMLC_ROLE"] == "server" and store.served == [[signal.SIG_IGN] * 3]
-    assert [signal.getsignal(number) for number in job.STOPPING] == before
+    try:
+        job.serve()
+        after = [signal.getsignal(number) for number in job.STOPPING]
+    finally:
+        for number, handler in zip(job.STOPPING, before, strict=True):
+            signal.signal(number, handler)
+    assert os.environ["DMLC_ROLE"] == "server"
+    assert store.served == [after] == [[signal.SIG_IGN] * 3]
     variables = {"PS_HEARTBEAT_INTERVAL": "3", job.ROLE: "server"}
     assert store.asked == [("dist", "20", variables)] and store.watched[2]
 

@@ -95,19 +95,37 @@ def train(options):
     if job.role() in ("scheduler", "server"):
         job.serve()
         return 0
+    stop = _Stop()
     try:
-        with job.signals(_stop_at_once):
-            return _train(options)
-    except KeyboardInterrupt as stop:  # before the first update, or twice
+        with job.signals(stop):
+            return _train(options, stop)
+    except KeyboardInterrupt:  # before the first update, or twice
         _say_how_to_go_on(options)
-        return job.leave(128 + (stop.args[0] if stop.args else signal.SIGINT))
+        return job.leave(128 + (stop.numbers or [signal.SIGINT])[0])
 
 
-def _stop_at_once(number, _):
-    raise KeyboardInterrupt(number)
+class _Stop:
+    """What happens on a signal: before training, an end at once; then, one after the update.
+
+    A second Ctrl-C does not wait for that.  Any other signal may well come twice, as from
+    ``timeout``, and whoever sends it sends SIGKILL in the end.
+
+    Attributes:
+        numbers: list of the signals that came.
+        under_way: whether the first of them lets an update end.
+    """
+
+    def __init__(self):
+        self.numbers, self.under_way = [], False
+
+    def __call__(self, number, _):
+        at_once = not (self.numbers or self.under_way) or number == signal.SIGINT in self.numbers
+        self.numbers.append(number)
+        if at_once:
+            raise KeyboardInterrupt
 
 
-def _train(options):
+def _train(options, stop):
     setting, found = _prepare(options)
     with job.member() as store:
         from d2l_gru.run import Run
@@ -116,7 +134,7 @@ def _train(options):
         framework = frameworks.load(options.framework)
         run = Run(setting, [_device(name, framework) for name in names], found, store)
         _say_what_is_left_out(run, options)
-        stopped = _go(run, options)
+        stopped = _go(run, options, stop)
     if stopped:
         _say_how_to_go_on(options)
         return 128 + stopped
@@ -188,50 +206,32 @@ def _continued(setting, given, path):
     return dataclasses.replace(setting, num_epochs=given.get("num_epochs", setting.num_epochs))
 
 
-def _go(run, options):
+def _go(run, options, stop):
     """Train to the end; return 0, or the number of the signal that came first."""
     from d2l_gru._progress import progress
 
     chief = run.rank == 0  # who alone writes
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(_open_log(options.log, run)) if options.log and chief else None
-        stopped = stack.enter_context(_interruptible())
+        stop.under_way = True
         epochs = range(run.epoch, run.setting.num_epochs + 1)
         bar = {"initial": run.epoch - 1, "total": run.setting.num_epochs, "unit": "epoch"}
         saved_at = time.monotonic()
         for _ in progress(epochs, **bar) if chief else epochs:
             for _ in run.updates_of_epoch():
                 due = chief and time.monotonic() - saved_at >= options.checkpoint_every
-                save, stop = run.wants(due, stopped)
-                if options.checkpoints and (save or stop):
+                save, stopped = run.wants(due, stop.numbers)
+                if options.checkpoints and (save or stopped):
                     run.save(options.checkpoints)
                     saved_at = time.monotonic()
-                if stop:  # in a job, perhaps by the signal of another worker
-                    return stopped[0] if stopped else signal.SIGTERM
+                if stopped:  # in a job, perhaps by the signal of another worker
+                    return (stop.numbers or [signal.SIGTERM])[0]
             if log:
                 log.write(json.dumps(_entry(run)) + "\n")
                 log.flush()
         if options.checkpoints:
             run.save(options.checkpoints)
     return 0
-
-
-@contextlib.contextmanager
-def _interruptible():
-    """Keep the numbers of signals in a list, so that the update under way is finished first.
-
-    A second Ctrl-C does not wait for that.  Any other signal may well come twice, as from
-    ``timeout``, and whoever sends it sends SIGKILL in the end.
-    """
-    stopped = []
-
-    def remember(number, frame):
-        if number == signal.SIGINT in stopped:
-            _stop_at_once(number, frame)
-        stopped.append(number)
-
-    with job.signals(remember):
-        yield stopped
 
 
 def _entry(run):

@@ -36,7 +36,8 @@ def signals(handler):
     """Handle the signals that stop a program, for as long as the context lasts.
 
     A SIGHUP that is ignored stays so, as ``nohup`` wants it.  Outside of the main thread, which
-    alone gets signals, nothing is changed.
+    alone gets signals, nothing is changed.  In a job they are ignored after that: its processes
+    wait for each other before they end.
     """
     ours = [n for n in STOPPING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
@@ -45,8 +46,8 @@ def signals(handler):
     try:
         yield
     finally:
-        for number, handler in zip(ours, before, strict=True):
-            signal.signal(number, handler)
+        for number, earlier in zip(ours, before, strict=True):
+            signal.signal(number, signal.SIG_IGN if os.environ.get(ROLE) in ROLES else earlier)
 
 
 def serve():

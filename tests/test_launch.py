@@ -119,7 +119,9 @@ def test_a_job_ends_with_the_numbers_of_one_process(folder, model, device):
     ],
 )
 def test_a_signal_stops_all_at_one_update_and_resuming_changes_nothing(folder, number, to):
-    job = start("--num-epochs", "100000", "--checkpoints", "run", "--log", "log")
+    short = ["--num-steps", "60"]  # two updates an epoch
+    kept = [*short, "--checkpoints", "run", "--log", "log"]
+    job = start(*kept, "--num-epochs", "100000")
     found = under_way(folder, job)
     if to == "worker":
         os.kill(found["worker"][-1], number)
@@ -136,10 +138,9 @@ def test_a_signal_stops_all_at_one_update_and_resuming_changes_nothing(folder, n
     epoch = checkpoint.load(newest)[1]["epoch"]
     assert epoch == (folder / "log").read_text().count("\n") + 1  # of the moment
 
-    more = ["--num-epochs", str(epoch + 1), "--resume", "--checkpoints", "run", "--log", "log"]
-    assert end(start(*more))[0] == 0
-    whole = ["--num-epochs", str(epoch + 1), "--checkpoints", "whole"]
-    assert end(start(*whole))[0] == 0
+    until = ["--num-epochs", str(epoch + 1)]
+    assert end(start(*kept, *until, "--resume"))[0] == 0
+    assert end(start(*short, *until, "--checkpoints", "whole"))[0] == 0
     theirs = parameters("whole")
     for name, array in parameters("run").items():
         numpy.testing.assert_array_equal(array, theirs[name])

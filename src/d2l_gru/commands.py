@@ -119,9 +119,10 @@ class _Stop:
         self.numbers, self.under_way = [], False
 
     def __call__(self, number, _):
-        at_once = not (self.numbers or self.under_way) or number == signal.SIGINT in self.numbers
+        first = not self.numbers
+        again = number == signal.SIGINT and number in self.numbers
         self.numbers.append(number)
-        if at_once:
+        if again or (first and not self.under_way):
             raise KeyboardInterrupt
 
 

@@ -145,9 +145,11 @@ def under_way(folder, **options):
     command = [sys.executable, "-m", "d2l_gru", "train", "--corpus", "text", *SMALL]
     command += ["--num-epochs", "100000", "--checkpoints", "run", "--log", "log"]
     life = subprocess.Popen(command, text=True, **{"stderr": subprocess.PIPE, **options})
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (folder / "log").exists() or not (folder / "log").read_text():
-        assert time.monotonic() < deadline and life.poll() is None
+        if time.monotonic() > deadline or life.poll() is not None:
+            life.kill()
+            pytest.fail("the training is not under way")
         time.sleep(0.02)
     return life
 

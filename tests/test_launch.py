@@ -41,7 +41,7 @@ def start(*train, launcher=(), env=None, folder="."):
 def end(job, folder="."):
     """Return (status, output, errors), and see that no process is left."""
     try:
-        out, err = job.communicate(timeout=60)
+        out, err = job.communicate(timeout=300)
     finally:
         job.kill()
     see_all_end(folder, 5)
@@ -74,9 +74,11 @@ def processes(folder):
 
 def under_way(folder, job, epochs=2):
     """Wait until a job has logged some epochs; return its processes."""
-    deadline, log = time.monotonic() + 60, folder / "log"
+    deadline, log = time.monotonic() + 300, folder / "log"
     while not log.exists() or log.read_text().count("\n") < epochs:
-        assert time.monotonic() < deadline and job.poll() is None
+        if time.monotonic() > deadline or job.poll() is not None:
+            job.kill()
+            pytest.fail(f"the job is not under way: {job.communicate()[1]}")
         time.sleep(0.05)
     found = processes(folder)
     assert {role: len(found[role]) for role in found} == {"scheduler": 1, "server": 1, "worker": 2}

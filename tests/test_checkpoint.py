@@ -166,14 +166,40 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [good]
 
 
-def test_what_a_killed_run_left_is_overwritten_if_it_can_be(tmp_path):
-    (tmp_path / "checkpoint.tmp").write_bytes(b"half" * 1000)
+def test_what_a_killed_run_left_is_deleted_and_what_another_writes_is_not(tmp_path):
+    for name, age in (("checkpoint.tmp", 3700), ("checkpoint-old.tmp", 3700), ("now", 0)):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    (tmp_path / "now").rename(tmp_path / "checkpoint-now.tmp")
     good = checkpoint.save(tmp_path, ARRAYS, META, 1)
-    assert list(tmp_path.iterdir()) == [good]
-    (tmp_path / "checkpoint.tmp").mkdir()
-    with pytest.raises(OSError, match=f"^no checkpoint can be written in {tmp_path}: .*directory"):
-        checkpoint.save(tmp_path, ARRAYS, META, 2)
-    assert checkpoint.latest(tmp_path)[0] == good
+    assert {*tmp_path.iterdir()} == {good, tmp_path / "checkpoint-now.tmp"}
+
+
+def test_two_runs_in_one_folder_write_whole_checkpoints(tmp_path, monkeypatch):
+    sync, others = os.fsync, [2]
+
+    def meanwhile(handle):  # another run saves, just before this one's file gets its name
+        if others:
+            checkpoint.save(tmp_path, ARRAYS, META, others.pop())
+        sync(handle)
+
+    monkeypatch.setattr(checkpoint.os, "fsync", meanwhile)
+    checkpoint.save(tmp_path, ARRAYS, {"of": "this run"}, 3)
+    assert [checkpoint.load(path)[1] for path in checkpoint.paths(tmp_path)] == [
+        {"of": "this run"}, META
+    ]  # fmt: skip
+
+
+def test_the_names_of_new_folders_are_on_the_disk_before_the_checkpoint(tmp_path, monkeypatch):
+    sync, synced = os.fsync, []
+
+    def note(handle):
+        synced.append(os.readlink(f"/proc/self/fd/{handle}").removeprefix(str(tmp_path)))
+        sync(handle)
+
+    monkeypatch.setattr(checkpoint.os, "fsync", note)
+    checkpoint.save(tmp_path / "new" / "folder", ARRAYS, META, 1)
+    assert synced[:2] == ["/new", ""] and synced[-1] == "/new/folder" and len(synced) == 4
 
 
 def test_another_program_may_delete_checkpoints_meanwhile(tmp_path, monkeypatch):

@@ -2,11 +2,15 @@
 
 import contextlib
 import datetime
+import fcntl
 import io
 import json
+import os
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -136,24 +140,64 @@ def test_a_log_that_runs_ahead_of_the_checkpoint_is_cut(folder):
     assert entries(folder / "log")[2]["perplexity"] > 1
 
 
-@pytest.mark.processes
-def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(folder):
+def under_way(folder, **options):
+    """Start a training in a process of its own; return it after its first epoch."""
     command = [sys.executable, "-m", "d2l_gru", "train", "--corpus", "text", *SMALL]
     command += ["--num-epochs", "100000", "--checkpoints", "run", "--log", "log"]
-    life = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    life = subprocess.Popen(command, text=True, **{"stderr": subprocess.PIPE, **options})
+    deadline = time.monotonic() + 300
     while not (folder / "log").exists() or not (folder / "log").read_text():
-        assert time.monotonic() < deadline and life.poll() is None
+        if time.monotonic() > deadline or life.poll() is not None:
+            life.kill()
+            pytest.fail("the training is not under way")
         time.sleep(0.02)
-    life.send_signal(signal.SIGINT)
-    _, err = life.communicate(timeout=60)
-    assert life.returncode == 130 and "Traceback" not in err
-    assert err.strip().endswith("to go on: python -m d2l_gru train --resume --checkpoints run")
+    return life
+
+
+def see_that_the_moment_was_kept(folder):
     _, _, meta = checkpoint.latest("run")
     epoch = entries(folder / "log")[-1]["epoch"]
     assert meta["epoch"] == epoch + 1  # its state is that of the moment, not of a minute ago
     more = ["--num-epochs", str(epoch + 1), "--checkpoints", "run", "--resume", "--lr", "1"]
     assert train(*more) == 0
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [signal.SIGINT],
+        [signal.SIGTERM, signal.SIGTERM],  # as `timeout` does, to a process and to its group
+        [signal.SIGHUP],
+    ],
+)
+def test_a_signal_leaves_a_checkpoint_to_go_on_from(folder, sent):
+    life = under_way(folder)
+    for number in sent:
+        life.send_signal(number)
+    _, err = life.communicate(timeout=60)
+    assert life.returncode == 128 + sent[0] and "Traceback" not in err
+    assert err.strip().endswith("to go on: python -m d2l_gru train --resume --checkpoints run")
+    see_that_the_moment_was_kept(folder)
+
+
+@pytest.mark.processes
+def test_a_terminal_that_closes_leaves_a_checkpoint_too(folder):
+    here, there = os.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # room for a bar
+
+    def take_the_terminal():
+        os.setsid()
+        fcntl.ioctl(there, termios.TIOCSCTTY, 0)
+
+    life = under_way(
+        folder, stdin=there, stdout=there, stderr=there, preexec_fn=take_the_terminal
+    )  # fmt: skip
+    os.close(there)
+    assert os.read(here, 1)
+    os.close(here)
+    assert life.wait(60) == 128 + signal.SIGHUP
+    see_that_the_moment_was_kept(folder)
 
 
 def test_ctrl_c_before_the_first_update_says_that_nothing_was_kept(folder, capsys, monkeypatch):
@@ -198,22 +242,40 @@ def test_ctrl_c_without_checkpoints_ends_training_too(folder, capsys, monkeypatc
     assert "nothing was kept" in capsys.readouterr().err
 
 
-def test_a_second_ctrl_c_does_not_wait(folder):
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), commands._interruptible() as stop:
-        signal.raise_signal(signal.SIGINT)
-        assert stop
+@pytest.mark.parametrize("first", [[], [signal.SIGTERM, signal.SIGHUP, signal.SIGTERM]])
+def test_only_a_second_ctrl_c_does_not_wait(first):
+    before, stop = signal.getsignal(signal.SIGINT), commands._Stop()
+    stop.under_way = True
+    with pytest.raises(KeyboardInterrupt), job.signals(stop):
+        for number in [*first, signal.SIGINT]:
+            signal.raise_signal(number)
+        assert stop.numbers == [*first, signal.SIGINT]
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_another_thread_than_the_main_one_gets_no_ctrl_c():
-    def waits():
-        with commands._interruptible() as stop:
-            return stop
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_first_update_ends_at_once(folder, capsys, monkeypatch, number):
+    monkeypatch.setattr("d2l_gru._on_mxnet.make_model", lambda *_: signal.raise_signal(number))
+    assert train("--checkpoints", "run") == 128 + number
+    assert capsys.readouterr().err == "\nstopped before there was anything to keep\n"
 
+
+def test_a_signal_during_the_last_checkpoint_does_not_cut_it(folder, monkeypatch):
+    save = checkpoint.save
+
+    def terminated(*arguments):
+        signal.raise_signal(signal.SIGTERM)
+        return save(*arguments)
+
+    monkeypatch.setattr(checkpoint, "save", terminated)
+    assert train("--num-epochs", "1", "--checkpoints", "run") == 0
+    assert checkpoint.latest("run")[2]["epoch"] == 2
+
+
+def test_training_in_another_thread_than_the_main_one_leaves_signals_alone(folder):
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(waits).result() == []
+        assert pool.submit(train, "--num-epochs", "1").result() == 0
 
 
 def test_ctrl_c_in_any_command_is_no_traceback(folder, capsys, monkeypatch):
@@ -335,6 +397,79 @@ def test_sample_names_what_is_wrong(folder, capsys):
     ]:
         assert main(["sample", "--device", "cpu", *arguments]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_a_text_of_one_s_own_is_completed_from_its_first_word(folder, capsys):
+    (folder / "text").write_text("Abel\nCora\nDora\nEdgar\n" * 20, encoding="utf-8-sig")
+    assert train("--num-epochs", "1", "--checkpoints", "run") == 0
+    _, arrays, meta = checkpoint.latest("run")
+    del meta["prefix"]  # as in older checkpoints
+    checkpoint.save("old", arrays, meta, 1)
+    capsys.readouterr()
+    for name, prefix in (("run", "Abel"), ("old", meta["vocab"][0][0])):
+        assert main(["sample", name, "--length", "3", "--device", "cpu"]) == 0
+        out, err = capsys.readouterr()
+        assert out.startswith(prefix) and len(out) == len(prefix) + 4 and err == ""
+
+
+def test_the_text_of_the_book_is_completed_from_the_traveller(folder, capsys, monkeypatch):
+    monkeypatch.setenv("D2L_GRU_DATA", "sample")
+    book = ["--corpus", "timemachine", "--num-epochs", "1", "--max-tokens", "200"]
+    assert train(*book, "--checkpoints", "run") == 0
+    assert main(["sample", "run", "--length", "1", "--device", "cpu"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("time traveller")
+
+
+def test_that_a_text_is_not_used_whole_is_said_unless_it_was_asked_for(folder, capsys):
+    (folder / "text").write_text(TEXT * 19)
+    said = "note: the first 10,000 of 10,336 characters are used; for all: --max-tokens -1\n"
+    kept = ["--num-epochs", "1", "--checkpoints", "run"]
+    assert train(*kept) == 0 and capsys.readouterr().err == said
+    assert train(*kept, "--resume", "--num-epochs", "2") == 0 and capsys.readouterr().err == ""
+    for asked in ("10000", "-1"):
+        assert train("--num-epochs", "1", "--max-tokens", asked) == 0
+        assert capsys.readouterr().err == ""
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(commands, "sample", lambda options: len(5))
+    with pytest.raises(TypeError, match="has no len"):
+        main(["sample", "run"])
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("arguments", "variables", "status", "said"),
+    [
+        (["train"], {"DMLC_ROLE": "foo"}, 2, "error: DMLC_ROLE must be one of scheduler, server,"),
+        (["export", "run", "a.js"], {}, 0, ""),
+        (["sample", "run"], {}, 2, "error: MXNet cannot be imported"),
+        (["train", "--corpus", "text"], {}, 2, "error: MXNet cannot be imported"),
+    ],
+)
+def test_without_mxnet_each_command_says_so_or_does_not_need_it(
+    folder, arguments, variables, status, said
+):
+    assert train("--num-epochs", "1", "--checkpoints", "run") == 0
+    code = f"import sys; sys.modules['mxnet'] = None; sys.argv[1:] = {arguments}\n"
+    code += "from d2l_gru.__main__ import main; sys.exit(main())"
+    env = os.environ | variables
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.returncode == status and done.stderr.startswith(said), done.stderr
+    assert done.stderr.count("\n") == bool(said)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_has_gone_is_no_error(folder, monkeypatch, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    assert train("--num-epochs", "1", "--checkpoints", "run") == 0
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "d2l_gru", "sample", "run"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
 def test_a_warning_is_one_line_and_one_for_programmers_none(capsys, monkeypatch):

@@ -1,6 +1,7 @@
 """Where the text comes from: every way, and every way it can go wrong; all without a network."""
 
 import os
+import pwd
 import subprocess
 import sys
 
@@ -65,7 +66,7 @@ def test_the_folder_comes_first(tmp_path, cached, monkeypatch):
     path = put(tmp_path / "folder" / "timemachine.txt", GOOD)
     put(cached, GOOD)
     monkeypatch.setenv("D2L_GRU_DATA", str(path.parent))
-    assert corpus.find() == ("timemachine", path, corpus.SHA256, "found in D2L_GRU_DATA")
+    assert corpus.find()[:4] == ("timemachine", path, corpus.SHA256, "found in D2L_GRU_DATA")
 
 
 def test_the_folder_may_start_at_home(tmp_path, monkeypatch):
@@ -119,7 +120,7 @@ def test_the_cache_comes_second(cached, monkeypatch, download, unset):
         monkeypatch.setenv("D2L_GRU_DATA", unset)
     put(cached, GOOD)
     found = corpus.find(download)
-    assert found == ("timemachine", cached, corpus.SHA256, "found in the cache")
+    assert found[:4] == ("timemachine", cached, corpus.SHA256, "found in the cache")
     assert corpus.describe(found) == "Corpus: The Time Machine (found in the cache)."
 
 
@@ -138,7 +139,7 @@ def test_an_altered_cache_is_not_used(cached):
 
 def test_a_good_download_is_cached_and_not_repeated(cached, network):
     asked = network(GOOD)
-    assert corpus.find() == ("timemachine", cached, corpus.SHA256, "downloaded into the cache")
+    assert corpus.find()[:4] == ("timemachine", cached, corpus.SHA256, "downloaded into the cache")
     assert cached.read_bytes() == GOOD
     assert corpus.find().reason == "found in the cache"
     assert asked == [corpus.URL]
@@ -252,3 +253,12 @@ def test_the_command_says_in_one_line_what_is_wrong(tmp_path, monkeypatch):
     assert done.returncode == 1 and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert str(tmp_path / corpus.FILE) in line and "is not the expected text" in line
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    """As in a container that runs as a user whom its system does not list."""
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    with pytest.raises(OSError, match="^the user's cache cannot be found .*the word 'sample'$"):
+        corpus.find()

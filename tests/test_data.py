@@ -124,7 +124,7 @@ def test_n_gram_perplexities_worked_out_by_hand():
 
 
 def test_the_sample_is_used_with_a_warning_unless_it_was_asked_for(monkeypatch):
-    found = corpus.Corpus("sample", corpus.SAMPLE, "", "there is no network")
+    found = corpus.Corpus("sample", corpus.SAMPLE, "", "there is no network", True)
     monkeypatch.setattr(corpus, "find", lambda download=True: found)
     with pytest.warns(UserWarning, match="^using the sample story: there is no network$") as caught:
         stood_in = d2l.read_time_machine()

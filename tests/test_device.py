@@ -114,16 +114,26 @@ def two_gpus(monkeypatch):
     [
         ("", gpu(0), gpu(1), [gpu(0), gpu(1)]),
         ("cpu", cpu(), cpu(), [cpu()]),
-        ("cpu:1", cpu(1), cpu(), [cpu(1)]),
+        ("cpu:1", cpu(1), cpu(1), [cpu(1)]),
         ("gpu", gpu(0), gpu(1), [gpu(0), gpu(1)]),
-        ("gpu:0", gpu(0), cpu(), [gpu(0)]),
-        ("gpu:1", gpu(1), cpu(), [gpu(1)]),
+        ("gpu:1", gpu(1), gpu(1), [gpu(1)]),
     ],
 )
 def test_the_variable_chooses_for_all(monkeypatch, two_gpus, chosen, first, second, every):
     monkeypatch.setenv(device.VARIABLE, chosen)
     assert d2l.try_gpu() == first and d2l.try_gpu(1) == second
     assert d2l.try_all_gpus() == every
+
+
+@pytest.mark.parametrize(("chosen", "i", "allowed"), [("gpu:0", 1, "0"), ("gpu:1", 2, "0 or 1")])
+def test_the_one_gpu_that_is_chosen_never_becomes_another(
+    monkeypatch, two_gpus, chosen, i, allowed
+):
+    monkeypatch.setenv(device.VARIABLE, chosen)
+    with pytest.raises(ValueError) as caught:
+        d2l.try_gpu(i)
+    said = f"D2L_GRU_DEVICE is '{chosen}', which leaves out gpu:{i}: i must be {allowed}"
+    assert str(caught.value) == said
 
 
 @pytest.mark.parametrize("chosen", ["gpu:2", "gpu:10"])
@@ -160,7 +170,7 @@ def test_the_names_need_no_framework(monkeypatch):
     assert device_names.choose_all(**there) == [("gpu", 1)]
     assert device_names.choose_all(list, "none") == [("cpu", 0)]
     monkeypatch.setenv(device.VARIABLE, "cpu:3")
-    assert [device_names.choose(i, **there) for i in (0, 1)] == [("cpu", 3), ("cpu", 0)]
+    assert [device_names.choose(i, **there) for i in (0, 1)] == [("cpu", 3), ("cpu", 3)]
     assert device_names.choose_all(**there) == [("cpu", 3)]
 
 

@@ -43,7 +43,7 @@ def store(monkeypatch):
 
     def server(given):
         assert given is found.store
-        handled = signal.getsignal(signal.SIGINT)
+        handled = [signal.getsignal(number) for number in job.STOPPING]
         return types.SimpleNamespace(run=lambda: found.served.append(handled))
 
     def watch(given, over):
@@ -67,12 +67,13 @@ def test_a_process_is_what_it_was_told(monkeypatch, role):
 
 
 @pytest.mark.parametrize("role", ["", "Worker", "boss"])
-def test_another_role_is_named(monkeypatch, role):
+def test_another_role_is_named(monkeypatch, exits, role):
     monkeypatch.setenv("DMLC_ROLE", role)
     with pytest.raises(ValueError) as error:
         job.role()
     said = f"DMLC_ROLE must be one of scheduler, server, worker, not {role!r}"
     assert str(error.value) == said
+    assert job.leave(2) == 2 and not exits
 
 
 def test_alone_there_is_no_store_and_no_hurry(monkeypatch, exits):
@@ -93,16 +94,34 @@ def test_a_worker_has_a_store_and_is_watched_until_it_is_done(monkeypatch, store
     assert store.asked == [("dist_sync", "20", variables)]
 
 
-def test_a_server_serves_with_its_role_and_leaves_ctrl_c_to_the_workers(monkeypatch, store):
+def test_a_server_serves_with_its_role_and_leaves_signals_to_the_workers(monkeypatch, store):
     monkeypatch.setenv("DMLC_ROLE", "server")
-    before = signal.getsignal(signal.SIGINT)
+    before = [signal.getsignal(number) for number in job.STOPPING]
     try:
         job.serve()
+        after = [signal.getsignal(number) for number in job.STOPPING]
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert os.environ["DMLC_ROLE"] == "server" and store.served == [signal.SIG_IGN]
+        for number, handler in zip(job.STOPPING, before, strict=True):
+            signal.signal(number, handler)
+    assert os.environ["DMLC_ROLE"] == "server"
+    assert store.served == [after] == [[signal.SIG_IGN] * 3]
     variables = {"PS_HEARTBEAT_INTERVAL": "3", job.ROLE: "server"}
     assert store.asked == [("dist", "20", variables)] and store.watched[2]
+
+
+def test_a_lost_terminal_stops_a_program_unless_nohup_started_it():
+    def handle(*_):
+        pass
+
+    with job.signals(handle):
+        assert all(signal.getsignal(number) is handle for number in job.STOPPING)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with job.signals(handle):
+            assert signal.getsignal(signal.SIGTERM) is handle
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(

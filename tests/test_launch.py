@@ -41,7 +41,7 @@ def start(*train, launcher=(), env=None, folder="."):
 def end(job, folder="."):
     """Return (status, output, errors), and see that no process is left."""
     try:
-        out, err = job.communicate(timeout=60)
+        out, err = job.communicate(timeout=300)
     finally:
         job.kill()
     see_all_end(folder, 5)
@@ -74,9 +74,11 @@ def processes(folder):
 
 def under_way(folder, job, epochs=2):
     """Wait until a job has logged some epochs; return its processes."""
-    deadline, log = time.monotonic() + 60, folder / "log"
+    deadline, log = time.monotonic() + 300, folder / "log"
     while not log.exists() or log.read_text().count("\n") < epochs:
-        assert time.monotonic() < deadline and job.poll() is None
+        if time.monotonic() > deadline or job.poll() is not None:
+            job.kill()
+            pytest.fail(f"the job is not under way: {job.communicate()[1]}")
         time.sleep(0.05)
     found = processes(folder)
     assert {role: len(found[role]) for role in found} == {"scheduler": 1, "server": 1, "worker": 2}
@@ -110,21 +112,37 @@ def test_a_job_ends_with_the_numbers_of_one_process(folder, model, device):
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_all_at_one_update_and_resuming_changes_nothing(folder):
-    job = start("--num-epochs", "100000", "--checkpoints", "run", "--log", "log")
-    under_way(folder, job)
-    job.send_signal(signal.SIGINT)
+@pytest.mark.parametrize(
+    ("number", "to"),
+    [
+        (signal.SIGINT, "launcher"),  # Ctrl-C
+        (signal.SIGTERM, "all"),  # as systemd and Slurm do
+        (signal.SIGTERM, "worker"),
+    ],
+)
+def test_a_signal_stops_all_at_one_update_and_resuming_changes_nothing(folder, number, to):
+    short = ["--num-steps", "60"]  # two updates an epoch
+    kept = [*short, "--checkpoints", "run", "--log", "log"]
+    job = start(*kept, "--num-epochs", "100000")
+    found = under_way(folder, job)
+    if to == "worker":
+        os.kill(found["worker"][-1], number)
+    else:
+        job.send_signal(number)
+    if to == "all":
+        (tracker,) = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+        for pid in (int(tracker), *(pid for pids in found.values() for pid in pids)):
+            os.kill(pid, number)
     status, out, err = end(job)
-    assert status == 130 and out == "" and "Traceback" not in err and "error" not in err
+    assert (status, out) == (128 + number, "") and "Traceback" not in err and "error" not in err
     newest = checkpoint.paths("run")[0]
     assert f"{newest} is kept; to go on from it, add --resume" in err
     epoch = checkpoint.load(newest)[1]["epoch"]
     assert epoch == (folder / "log").read_text().count("\n") + 1  # of the moment
 
-    more = ["--num-epochs", str(epoch + 1), "--resume", "--checkpoints", "run", "--log", "log"]
-    assert end(start(*more))[0] == 0
-    whole = ["--num-epochs", str(epoch + 1), "--checkpoints", "whole"]
-    assert end(start(*whole))[0] == 0
+    until = ["--num-epochs", str(epoch + 1)]
+    assert end(start(*kept, *until, "--resume"))[0] == 0
+    assert end(start(*short, *until, "--checkpoints", "whole"))[0] == 0
     theirs = parameters("whole")
     for name, array in parameters("run").items():
         numpy.testing.assert_array_equal(array, theirs[name])

@@ -13,6 +13,7 @@ import pytest
 
 from d2l_gru import checkpoint, launch
 from d2l_gru.__main__ import main
+from d2l_gru.job import STOPPING
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_a_job_is_a_process_group_that_is_gone_at_its_end(job):
     assert process.stdin.closed and process.waited
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOPPING)
 def test_on_a_signal_a_job_may_end_by_itself(job, number, capsys):
     before = signal.getsignal(number)
     process = Process(looks=10, status=1, signals={8: number})
@@ -151,10 +152,18 @@ def test_a_job_that_does_not_end_is_given_thirty_seconds(job):
     assert [seconds for _, _, seconds in process.killed] == [0.1, pytest.approx(30.1, abs=0.06)]
 
 
-def test_a_second_signal_ends_it_at_once(job):
-    process = Process(looks=10_000, signals={9_998: signal.SIGTERM, 9_990: signal.SIGINT})
-    assert job(process) == 128 + signal.SIGTERM  # the first is what it was told
-    assert [seconds for _, _, seconds in process.killed] == [0.1, 0.5]
+@pytest.mark.parametrize(
+    ("first", "second", "ends"),
+    [
+        (signal.SIGINT, signal.SIGINT, 0.5),  # a person who does not want to wait
+        (signal.SIGTERM, signal.SIGTERM, 30.1),  # as from `timeout`, to a process and to its group
+        (signal.SIGTERM, signal.SIGINT, 30.1),
+    ],
+)
+def test_a_second_ctrl_c_alone_ends_it_at_once(job, first, second, ends):
+    process = Process(looks=10_000, signals={9_998: first, 9_990: second})
+    assert job(process) == 128 + first
+    assert [seconds for _, _, seconds in process.killed] == [0.1, pytest.approx(ends, abs=0.06)]
 
 
 def test_the_newest_checkpoint_is_named_where_a_job_failed(job, tmp_path, capsys):
@@ -247,7 +256,7 @@ def track(monkeypatch):
 
         monkeypatch.setattr(launch, "_submit", submit)
         status = launch._track("ssh", {"num_workers": 1})
-        assert with_parent.wait(1) and list(handled) == [signal.SIGINT]
+        assert with_parent.wait(1) and list(handled) == [*STOPPING]
         assert handled[signal.SIGINT](signal.SIGINT, None) is None
         assert daemons == [True, True] and all(thread.daemon for thread in made)
         return status
@@ -283,8 +292,17 @@ def test_a_job_that_cannot_be_started_says_why(track, capsys):
     assert capsys.readouterr().err == "error: no ssh here; the job was ended\n"
 
 
-@pytest.mark.parametrize("status", [130, -2])
-def test_an_interrupted_job_waits_for_all_of_its_processes(track, status, capsys):
+@pytest.mark.parametrize(
+    ("status", "ends", "said"),
+    [
+        (130, 130, ""),
+        (-2, 130, ""),
+        (143, 143, "the scheduler was killed by SIGTERM; the job stops\n"),
+        (-15, 143, "the scheduler was killed by SIGTERM; the job stops\n"),
+        (129, 129, "the scheduler was killed by SIGHUP; the job stops\n"),
+    ],
+)
+def test_a_stopped_job_waits_for_all_of_its_processes(track, status, ends, said, capsys):
     release, ended = threading.Event(), []
     interrupted = RuntimeError(f"Get nonzero return code={status} on x")
 
@@ -293,8 +311,8 @@ def test_an_interrupted_job_waits_for_all_of_its_processes(track, status, capsys
         ended.append(1)
 
     threading.Timer(0.2, release.set).start()
-    assert track(goes_on, raises(interrupted)) == 130
-    assert ended == [1] and capsys.readouterr() == ("", "")
+    assert track(goes_on, raises(interrupted)) == ends
+    assert ended == [1] and capsys.readouterr() == ("", said)
 
 
 def test_an_interrupted_job_does_not_wait_for_ever(track, monkeypatch):

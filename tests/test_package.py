@@ -54,10 +54,68 @@ def test_importing_the_package_loads_no_framework_and_prints_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
+USE = "assert float(np.maximum(np.array(3.0), np.array(1.0))) == 3 and mxnet.is_np_array()"
+ORDERS = {
+    "d2l_gru first": f"import d2l_gru, mxnet; from mxnet import np; {USE}",
+    "PyTorch's names first": f"import d2l_gru.torch, mxnet; from mxnet import np; {USE}",
+    "MXNet first": f"import mxnet, d2l_gru; from mxnet import np; {USE}",
+    "MXNet loaded again": "import d2l_gru, mxnet, importlib; mxnet.npx.reset_np(); "
+    f"importlib.reload(mxnet); from mxnet import np; {USE}",
+    "d2l_gru loaded again": "import sys, d2l_gru; del sys.modules['d2l_gru._before_mxnet']; "
+    f"import d2l_gru._before_mxnet, mxnet; from mxnet import np; {USE}",
+    "imported in a thread": "import d2l_gru, threading; "
+    "t = threading.Thread(target=lambda: d2l_gru.gru); t.start(); t.join(); "
+    f"import mxnet; from mxnet import np; {USE}",
+}
+
+
 @pytest.mark.processes
-def test_using_a_model_switches_mxnet_to_numpy_semantics():
-    done = python("import d2l_gru as d2l; d2l.gru; from mxnet import npx; print(npx.is_np_array())")
+@pytest.mark.parametrize("order", ORDERS)
+def test_mxnet_has_numpy_semantics_whoever_imports_it(order):
+    assert (done := python(ORDERS[order])).returncode == 0, done.stderr
+
+
+@pytest.mark.processes
+def test_a_thread_trains_and_completes_as_the_main_thread_does():
+    done = python("""if True:
+        from concurrent.futures import ThreadPoolExecutor
+        import d2l_gru as d2l
+        from mxnet import cpu
+        from mxnet.gluon import rnn
+        def work():
+            loader, vocab = d2l.SeqDataLoader([1, 2] * 9, 2, 3), d2l.Vocab(["a", "b"])
+            model = d2l.RNNModel(rnn.GRU(4), len(vocab))
+            d2l.train(model, loader, 1, 1, cpu())
+            return d2l.predict("a", 2, model, vocab, cpu())
+        with ThreadPoolExecutor(1) as pool:
+            print(len(pool.submit(work).result()), len(work()))
+    """)
+    assert (done.returncode, done.stdout) == (0, "3 3\n"), done.stderr
+
+
+def test_importing_the_package_or_looking_for_mxnet_leaves_numpy_alone():
+    done = python("""if True:
+        import importlib.util, numpy
+        before = dict(vars(numpy))
+        import d2l_gru.torch
+        assert importlib.util.find_spec("mxnet") and importlib.util.find_spec("mxnet_2") is None
+        print(vars(numpy) == before)
+    """)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@pytest.mark.parametrize("file", [None, "__init__.py"])
+def test_another_module_of_that_name_is_imported_as_it_is(tmp_path, file):
+    (tmp_path / "mxnet").mkdir()
+    if file:
+        (tmp_path / "mxnet" / file).touch()
+    done = python(f"""if True:
+        import numpy, sys, d2l_gru
+        sys.path[:] = [{str(tmp_path)!r}, *(p for p in sys.path if "site-packages" not in p)]
+        import mxnet
+        print(*mxnet.__path__)
+    """)
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'mxnet'}\n"), done.stderr
 
 
 NO_MXNET = """if True:
@@ -102,9 +160,9 @@ def test_a_numpy_without_bool_is_handled():
         numpy.__getattr__ = __getattr__
         assert not hasattr(numpy, "bool")
         import d2l_gru
+        assert not hasattr(numpy, "bool")
         import mxnet
         assert numpy.bool is bool
-        mxnet.npx.set_np()
         print(mxnet.np.ones(2).sum())
     """)
     assert (done.returncode, done.stdout) == (0, "2.0\n"), done.stderr

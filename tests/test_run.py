@@ -1,5 +1,6 @@
 """Runs that are stopped and go on: the same, bit for bit, as one that was never stopped."""
 
+import codecs
 import dataclasses
 import hashlib
 import multiprocessing
@@ -9,7 +10,9 @@ import random
 import signal
 import sys
 import time
+from fractions import Fraction
 from itertools import cycle, islice
+from pathlib import Path
 from types import SimpleNamespace
 
 import mxnet
@@ -173,6 +176,7 @@ def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
         "optimiser": {"name": "sgd", "lr": 1.0},
         "corpus_sha256": hashlib.sha256(text.read_bytes()).hexdigest(),
         "vocab": [list(pair) for pair in run.vocab.token_freqs],
+        "prefix": "Grüße!",
         "epoch": 2,
         "batch": 2,
         "updates": 7,
@@ -238,13 +242,17 @@ def test_workers_agree_on_what_they_do(text):
         run.parallel = beside(other)
         wanted = run.wants(True, False), run.wants(False, False)
         assert wanted == ((True, bool(other[1])), (bool(other[0]), bool(other[1])))
-    run.updates = 5_000_003
-    run.parallel = beside([1, 3])
-    run._check_that_workers_agree()
-    for others in ([1, 2], [2, 3]):
-        run.parallel = beside(others)
-        with pytest.raises(ValueError) as caught:
-            run._check_that_workers_agree()
+    here = [4095, 4095, 4095]
+    run.updates = 4095 * (1 + 4096 + 4096**2)
+    for others in (0, 1, 16, 4095):
+        run.parallel = beside([others, *(others * digit for digit in here)])
+        run._check_that_workers_agree()
+        for i in range(3):  # one of them is one update, or 4096, or 4096² behind
+            digits = [others * digit for digit in here]
+            digits[i] -= 1
+            run.parallel = beside([others, *digits])
+            with pytest.raises(ValueError) as caught:
+                run._check_that_workers_agree()
     assert str(caught.value) == (
         "the workers of this job resume at different updates: give them one folder of "
         "checkpoints, on a file system that they share"
@@ -358,6 +366,7 @@ def test_two_runs_from_one_checkpoint_share_nothing(text, tmp_path):
         ("setting", {"use_random_iter": 1}, "use_random_iter must be a bool, not 1"),
         ("setting", {"num_hiddens": 10**9}, "state 0 must have shape.*1000000000"),
         ("setting", {"num_layers": 10**9}, "state 0 must have shape"),
+        ("prefix", 5, "prefix must be a str, not 5"),
         ("corpus_sha256", 5, "corpus_sha256 must be a str, not 5"),
         ("vocab", [["a", 1], ["a", 1]], "vocab must hold pairs.*each token once"),
         ("vocab", [["<unk>", 1]], "vocab must hold pairs"),
@@ -388,6 +397,8 @@ def test_a_checkpoint_that_no_run_wrote_is_refused(text, tmp_path, name, value, 
     ):
         with pytest.raises(ValueError, match=said):
             read()
+    if name == "prefix":
+        return  # checkpoints of earlier versions have none
     del wrong[name]
     with pytest.raises(ValueError, match=f"it is no checkpoint of a run: it lacks '{name}'"):
         load_model(arrays, wrong, cpu())
@@ -431,6 +442,14 @@ def test_arrays_that_no_run_wrote_are_refused(text, tmp_path):
         ({"num_steps": 0}, "num_steps must be >= 1, not 0"),
         ({"corpus": 5}, "corpus must be the path of a text, not 5"),
         ({"use_random_iter": 1}, "use_random_iter must be a bool, not 1"),
+        ({"seed": 2**31}, "seed must be < 2\\*\\*31, not 2147483648"),
+        ({"num_hiddens": numpy.bool_(True)}, "num_hiddens must be a whole number"),
+        ({"lr": numpy.bool_(True)}, "lr.*must be a number"),
+        ({"max_tokens": -1.0}, "max_tokens"),
+        ({"corpus": b"text"}, "corpus must be the path of a text, not b'text'"),
+        ({"corpus": ""}, "corpus must be the path of a text, not ''"),
+        ({"model": b"concise"}, "model must be 'scratch' or 'concise', not b'concise'"),
+        ({"model": ["concise"]}, "model must be"),
     ],
 )
 def test_a_bad_setting_is_named(changed, said, snapshot):
@@ -445,6 +464,85 @@ def test_the_least_setting_is_good(tmp_path):
     for model in ("scratch", "concise"):
         assert Setting(model=model, corpus=tmp_path, **least).num_hiddens == 1
     assert Setting(max_tokens=-1, clip=None, num_layers=2).clip is None
+
+
+NUMPY = {  # a value, and what a checkpoint holds
+    "model": (numpy.str_("scratch"), "scratch"),
+    "corpus": (Path("a folder") / "text", "a folder/text"),
+    "max_tokens": (numpy.int64(-1), -1),
+    "num_hiddens": (numpy.int64(4), 4),
+    "num_epochs": (numpy.uint8(2), 2),
+    "lr": (numpy.float32(0.5), 0.5),
+    "clip": (Fraction(1, 4), 0.25),
+    "use_random_iter": (numpy.bool_(True), True),
+    "seed": (numpy.int32(7), 7),
+}
+
+
+@pytest.mark.parametrize("name", NUMPY)
+def test_a_setting_is_of_python_s_own_values(name):
+    given, kept = NUMPY[name]
+    found = getattr(Setting(**{name: given}), name)
+    assert found == kept and type(found) is type(kept)
+
+
+def test_a_run_with_numpy_s_values_is_saved_and_goes_on(text, tmp_path):
+    given = {name: value for name, (value, _) in NUMPY.items() if name != "corpus"}
+    run = Run(small(text, **given | {"corpus": text}), cpu())
+    next(run.updates_of_epoch())
+    arrays, meta = checkpoint.load(run.save(tmp_path / "kept"))
+    assert Setting(**meta["setting"]) == run.setting
+    assert finish(Run(run.setting, cpu(), (arrays, meta))).epoch == 3
+
+
+def test_a_file_of_the_name_of_the_book_s_text_is_that_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "timemachine").write_text("my own")
+    assert Setting(corpus=Path("timemachine")).corpus == "./timemachine"
+    ids, vocab, _ = read_text(Path("timemachine"), -1)
+    assert "".join(vocab.to_tokens(ids)) == "my own"
+
+
+@pytest.mark.parametrize(
+    ("own", "prefix"),
+    [
+        ("Abel\r\nCora\r\n", "Abel"),
+        ("\ufeffThe lamp", "The"),
+        ("\n\n  the ", "the"),
+        ("Donaudampfschifffahrtsgesellschaft", "Donaudampfschifffahr"),
+        ("\n \n ", "\n \n "),
+        ("時間旅行者", "時間旅行者"),
+    ],
+)
+def test_the_prefix_of_a_text_is_its_first_word(text, tmp_path, own, prefix):
+    text.write_text(own * 9, encoding="utf-8", newline="")
+    run = Run(small(text, batch_size=1, num_steps=2), cpu())
+    assert run.prefix.startswith(prefix) and not run.prefix.startswith("\ufeff")
+    _, meta = checkpoint.load(run.save(tmp_path / "kept"))
+    assert meta["prefix"] == run.prefix and {*run.prefix} <= {*run.vocab.idx_to_token}
+
+
+def test_a_byte_order_mark_is_no_token_but_in_older_checkpoints(text, tmp_path, monkeypatch):
+    plain = read_text(text, -1)
+    text.write_bytes(codecs.BOM_UTF8 + text.read_bytes())
+    ids, vocab, sha256 = read_text(text, -1)
+    assert ids == plain[0] and vocab.token_freqs == plain[1].token_freqs
+    assert sha256 == hashlib.sha256(text.read_bytes()).hexdigest() != plain[2]
+
+    def before(name, max_tokens, encoding=None):
+        return read_text(name, max_tokens, "utf-8")
+
+    monkeypatch.setattr("d2l_gru.run.read_text", before)
+    run = Run(small(text), cpu())
+    assert "\ufeff" in run.vocab.idx_to_token
+    next(run.updates_of_epoch())
+    arrays, meta = checkpoint.load(run.save(tmp_path / "kept"))
+    del meta["prefix"]
+    monkeypatch.undo()
+    whole, resumed = finish(run), finish(Run(run.setting, cpu(), (arrays, meta)))
+    assert resumed.history.perplexity == whole.history.perplexity
+    again = Run(run.setting, cpu(), checkpoint.load(resumed.save(tmp_path / "kept")))
+    assert again.vocab.idx_to_token == run.vocab.idx_to_token
 
 
 def test_the_book_s_text_is_the_one_of_the_book(monkeypatch):
@@ -465,6 +563,12 @@ def test_bad_texts_are_named(tmp_path):
         read_text(str(path), -1)
     path.write_bytes(b"")
     with pytest.raises(ValueError, match=f"^{path} is empty$"):
+        read_text(str(path), -1)
+    path.write_bytes(codecs.BOM_UTF8)
+    with pytest.raises(ValueError, match=f"^{path} is empty$"):
+        read_text(str(path), -1)
+    path.write_text("abc", encoding="utf-16")
+    with pytest.raises(ValueError, match=f"^{path} is not UTF-8"):
         read_text(str(path), -1)
     with pytest.raises(OSError, match="^/dev/zero is no file$"):
         read_text("/dev/zero", -1)

@@ -2,12 +2,13 @@
 
 The companion package of the book *The Gated Recurrent Unit*.  ``import d2l_gru as d2l`` gives every
 public name below; each module is loaded when one of its names is first used.
-``import d2l_gru.torch as d2l`` gives the same names for PyTorch.
+``import d2l_gru.torch as d2l`` gives the same names for PyTorch.  Importing either has one side
+effect: MXNet, if it is or will be imported, has NumPy semantics (``npx.set_np()``).
 """
 
 import importlib
 
-from d2l_gru import _before_mxnet  # noqa: F401  (makes a later `import mxnet` work)
+from d2l_gru import _before_mxnet  # noqa: F401  (acts when MXNet is imported)
 
 __version__ = "0.1.0"
 

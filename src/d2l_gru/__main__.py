@@ -1,6 +1,8 @@
 """The command line: ``python -m d2l_gru``."""
 
 import argparse
+import os
+import signal
 import sys
 
 from d2l_gru import commands, doctor, export, launch
@@ -8,6 +10,21 @@ from d2l_gru import commands, doctor, export, launch
 
 def main(arguments=None):
     """Run one command; return its exit status."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            if sys.stdout is not None:  # as it is where the shell says >&-
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # as from `| head`: what is left to print goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + signal.SIGPIPE
+
+
+def _run(arguments):
     parser = argparse.ArgumentParser(prog="python -m d2l_gru", description="Train GRUs.")
     subparsers = parser.add_subparsers(required=True, metavar="command")
     doctor.add_parser(subparsers)
@@ -15,11 +32,7 @@ def main(arguments=None):
     commands.add_sample_parser(subparsers)
     export.add_parser(subparsers)
     options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+    return options.run(options)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,61 @@
-"""What must be true before ``import mxnet`` can succeed."""
+"""What has to happen around ``import mxnet``, whoever imports it, and nothing before.
 
+MXNet takes a second to load, and programs that use PyTorch may not have it.  So ``import d2l_gru``
+does not import MXNet.  It puts a finder in front of Python's own, which leaves every other module
+alone.  When MXNet is really loaded, the finder lets it find what it needs, and then switches it to
+NumPy semantics.
+"""
+
+import importlib
 import importlib.util
+import sys
+import threading
 
-import numpy
 
-# MXNet 1.9.1 (2022) reads numpy.bool, which numpy 1.24 removed and numpy 2.0 brought back.
-if "bool" not in vars(numpy):  # pragma: no branch - as in the one numpy of an environment
-    numpy.bool = bool
+class Finder:
+    """Find ``mxnet`` as the finders after this one do, and act when it is loaded, not before."""
 
-# Its GPU build needs the libraries of CUDA 11; without the package `nvidia` there are none.
-if importlib.util.find_spec("nvidia") is not None:  # pragma: no cover - in the GPU build alone
-    from d2l_gru import cuda, installation
+    def find_spec(self, name, path=None, target=None):
+        """Return the spec of ``mxnet``; None for any other module, or if there is no MXNet."""
+        if name != "mxnet":
+            return None
+        others = sys.meta_path[sys.meta_path.index(self) + 1 :]
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec and spec.loader:  # a folder without __init__.py has none
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _load(load, module)
+        return spec
 
-    if installation.version_of("mxnet-cu112"):
-        cuda.preload()
+
+def _load(load, module):
+    import numpy
+
+    # MXNet 1.9.1 (2022) reads numpy.bool, which numpy 1.24 removed and numpy 2.0 brought back.
+    if "bool" not in vars(numpy):  # pragma: no branch - as in the one numpy of an environment
+        numpy.bool = bool
+    # Its GPU build needs the libraries of CUDA 11; without the package `nvidia` there are none.
+    if importlib.util.find_spec("nvidia") is not None:  # pragma: no cover - in the GPU build alone
+        from d2l_gru import cuda, installation
+
+        if installation.version_of("mxnet-cu112"):
+            cuda.preload()
+    load(module)
+    if hasattr(module, "npx"):  # else it is another module of that name
+        _set_np(module)
+
+
+def _set_np(mxnet):
+    """Turn NumPy semantics on in every thread; ``npx.set_np()`` does so in the calling one."""
+    mxnet.npx.set_np(shape=2)  # in 1.9.1, 2 stands for all threads, but arrays have no such value
+    scope = mxnet.util._NumpyArrayScope
+
+    class EveryThread(threading.local):
+        value = scope(True)
+
+    scope._current = EveryThread()
+
+
+sys.meta_path.insert(0, Finder())
+if sys.modules.get("mxnet"):
+    _set_np(importlib.import_module("mxnet"))  # waits, should another thread be importing it

@@ -1,10 +1,9 @@
 """The only door to MXNet: every other module imports it from here.
 
-Importing this module switches MXNet to NumPy semantics (``npx.set_np()``).  Where MXNet cannot run,
-it raises an ImportError with what ``python -m d2l_gru doctor`` says about that.
+Where MXNet cannot run, importing this module raises an ImportError with what
+``python -m d2l_gru doctor`` says about that.  `_before_mxnet` prepares MXNet's own import.
 """
 
-from d2l_gru import _before_mxnet  # noqa: F401
 from d2l_gru.installation import faults
 
 if _found := list(faults()):
@@ -20,5 +19,3 @@ except (ImportError, OSError) as error:
     ) from error
 
 __all__ = ["autograd", "gluon", "init", "mxnet", "np", "npx"]
-
-npx.set_np()

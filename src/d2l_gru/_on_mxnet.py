@@ -4,11 +4,15 @@ from d2l_gru._mxnet import gluon, mxnet, np, npx
 from d2l_gru.concise import RNNModel
 from d2l_gru.device import parse_device, try_gpu
 from d2l_gru.minibatches import SeqDataLoader
+from d2l_gru.parallel import DataParallel, train_step_parallel
 from d2l_gru.prediction import predict
 from d2l_gru.scratch import RNNModelScratch, get_params, gru, init_gru_state
 from d2l_gru.training import set_seed, train_step
 
-__all__ = ["SeqDataLoader", "parse_device", "predict", "set_seed", "train_step", "try_gpu"]
+__all__ = [
+    "SeqDataLoader", "parse_device", "predict", "set_seed", "train_step", "train_step_parallel",
+    "try_gpu",
+]  # fmt: skip
 VERSION = {"mxnet": mxnet.__version__}
 maximum = np.maximum
 
@@ -22,6 +26,11 @@ def make_model(setting, vocab_size, device):
     model = RNNModel(layer, vocab_size)
     model.prepare(device)
     return model
+
+
+def data_parallel(models, store):
+    """Return the replicas of a model as one, with the store of a job or, for None, their own."""
+    return DataParallel(models, store or "device")
 
 
 def to_array(values, device):

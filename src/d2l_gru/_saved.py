@@ -44,6 +44,8 @@ def _check_meta(meta, setting):
         tokens
     ):
         raise ValueError("vocab must hold pairs of a token and its count, each token once")
+    if not isinstance(meta.get("prefix", ""), str):  # older ones lack it
+        raise TypeError(f"prefix must be a str, not {meta['prefix']!r}")
     for name, minimum in COUNTS.items():
         check_int(name, meta[name], minimum)
     done = meta["batch"] * setting.batch_size * setting.num_steps

@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import re
+import secrets
+import time
 import warnings
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from d2l_gru._checks import check_int
 FORMAT = "d2l_gru checkpoint 1"
 KEEP = 3
 _NAME = re.compile(r"checkpoint-(\d{9,})-([0-9a-f]{16})\.safetensors")
-_TEMPORARY = "checkpoint.tmp"
+_ABANDONED = 3600  # seconds after which an unfinished file is that of a run that was killed
 
 
 def paths(directory):
@@ -60,19 +62,28 @@ def save(directory, arrays, meta, number):
     data = safetensors.numpy.save(arrays, metadata=described)
     path = directory / f"checkpoint-{number:09d}-{_hash(data)}.safetensors"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        _make(directory)
         _write(directory, path.name, data)
         before = [other for other in paths(directory) if other != path]
         older = [other for other in before if _number(other) < number]
-        for other in set(before) - set(older[: KEEP - 1]):
+        for other in [*set(before) - set(older[: KEEP - 1]), *_abandoned(directory)]:
             other.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(f"no checkpoint can be written in {directory}: {error}") from error
     return path
 
 
+def _make(directory):
+    """Make a directory, and see that its name is on the disk, and those of its new parents."""
+    new = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in new:
+        _sync(path.parent)
+
+
 def _write(directory, name, data):
-    temporary = directory / _TEMPORARY  # one name: what a killed run left is overwritten
+    # Two runs that share a directory by mistake do not share this file.
+    temporary = directory / f"checkpoint-{secrets.token_hex(8)}.tmp"
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -83,9 +94,21 @@ def _write(directory, name, data):
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+    _sync(directory)
+
+
+def _abandoned(directory):
+    """Yield the files that killed runs left unfinished."""
+    for path in directory.glob("checkpoint*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # another run has just finished it
+            if time.time() - path.stat().st_mtime > _ABANDONED:
+                yield path
+
+
+def _sync(directory):
     handle = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(handle)  # the name is on the disk, too
+        os.fsync(handle)
     finally:
         os.close(handle)
 

@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import datetime
 import json
+import shlex
+import signal
 import sys
 import time
 import warnings
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from d2l_gru import frameworks, job
 
-NUMBERS = ("max_tokens", "num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs")
+NUMBERS = ("num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs", "seed")
 
 
 def add_train_parser(subparsers):
@@ -19,7 +21,11 @@ def add_train_parser(subparsers):
     parser = subparsers.add_parser("train", help="train from the shell, with log and checkpoints")
     parser.add_argument("--model", choices=("scratch", "concise"))
     parser.add_argument("--corpus", metavar="FILE", help="a UTF-8 text; else The Time Machine")
-    for name in (*NUMBERS, "seed"):
+    parser.add_argument(
+        "--max-tokens", type=int, metavar="N",
+        help="use the first N characters, 10,000 by default; -1 for all",
+    )  # fmt: skip
+    for name in NUMBERS:
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
     parser.add_argument("--lr", type=float, metavar="X")
     parser.add_argument("--clip", type=_clip, metavar="X", help="or 'none'")
@@ -36,7 +42,7 @@ def add_train_parser(subparsers):
         help="60 by default; 0 after every update",
     )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    parser.set_defaults(run=lambda options: _guarded(train, options))
+    parser.set_defaults(run=lambda options: guarded(train, options))
     return parser
 
 
@@ -44,13 +50,15 @@ def add_sample_parser(subparsers):
     """Add the command ``sample``."""
     parser = subparsers.add_parser("sample", help="complete a text with a trained model")
     parser.add_argument("checkpoint", help="a checkpoint, or the folder of some")
-    parser.add_argument("--prefix", default="time traveller")
+    parser.add_argument(
+        "--prefix", help="by default 'time traveller', or the first word of a text of your own"
+    )
     parser.add_argument("--length", type=int, default=50, help="characters to add")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cpu, gpu or one like gpu:1")
     _add_framework(parser)
-    parser.set_defaults(run=lambda options: _guarded(sample, options))
+    parser.set_defaults(run=lambda options: guarded(sample, options))
 
 
 def _add_framework(parser):
@@ -61,14 +69,16 @@ def _clip(text):
     return False if text == "none" else float(text)
 
 
-def _guarded(command, options):
+def guarded(command, options):
     """Run a command; an error of input is one line, not a traceback."""
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = lambda message, *rest: print(f"warning: {message}", file=sys.stderr)
         try:
             return command(options)
-        except (ValueError, TypeError, OSError, ImportError) as error:
+        except BrokenPipeError:
+            raise  # nobody reads the output: no fault of the input
+        except (ValueError, OSError, ImportError) as error:
             print(f"error: {error}", file=sys.stderr)
             return job.leave(2)
 
@@ -78,34 +88,74 @@ def _device(text, framework):
 
 
 def train(options):
-    """Train as the options say; return 0, or 130 after Ctrl-C.
+    """Train as the options say; return 0, or 128 + the number of a signal that ended it.
 
     As a process of a job, be what its role says: scheduler, server or worker.
     """
     if job.role() in ("scheduler", "server"):
         job.serve()
         return 0
-    setting, found = _prepare(options)
+    stop = _Stop()
     try:
-        with job.member() as store:
-            from d2l_gru.run import Run
-
-            names = [None] if options.device is None else options.device.split(",")
-            framework = frameworks.load(options.framework)
-            run = Run(setting, [_device(name, framework) for name in names], found, store)
-            finished = _go(run, options)
+        with job.signals(stop):
+            return _train(options, stop)
     except KeyboardInterrupt:  # before the first update, or twice
         _say_how_to_go_on(options)
-        return job.leave(130)
-    if not finished:
+        return job.leave(128 + (stop.numbers or [signal.SIGINT])[0])
+
+
+class _Stop:
+    """What happens on a signal: before training, an end at once; then, one after the update.
+
+    A second Ctrl-C does not wait for that.  Any other signal may well come twice, as from
+    ``timeout``, and whoever sends it sends SIGKILL in the end.
+
+    Attributes:
+        numbers: list of the signals that came.
+        under_way: whether the first of them lets an update end.
+    """
+
+    def __init__(self):
+        self.numbers, self.under_way = [], False
+
+    def __call__(self, number, _):
+        first = not self.numbers
+        again = number == signal.SIGINT and number in self.numbers
+        self.numbers.append(number)
+        if again or (first and not self.under_way):
+            raise KeyboardInterrupt
+
+
+def _train(options, stop):
+    setting, found = _prepare(options)
+    with job.member() as store:
+        from d2l_gru.run import Run
+
+        names = [None] if options.device is None else options.device.split(",")
+        framework = frameworks.load(options.framework)
+        run = Run(setting, [_device(name, framework) for name in names], found, store)
+        _say_what_is_left_out(run, options)
+        stopped = _go(run, options, stop)
+    if stopped:
         _say_how_to_go_on(options)
-        return 130
+        return 128 + stopped
     if run.rank == 0:
         ppl, speed = run.history.perplexity[-1], run.history.tokens_per_second[-1]
         where = ", ".join(map(str, run.devices))
         workers = f" of each of {run.parallel.num_workers} workers" if store is not None else ""
         print(f"Perplexity {ppl:.3f}, {speed:,.0f} tokens/s on {where}{workers}")
     return 0
+
+
+def _say_what_is_left_out(run, options):
+    """Say so if only the beginning of a text of the user's own is used, and nobody asked for it."""
+    used, there = run.setting.max_tokens, sum(count for _, count in run.vocab.token_freqs)
+    asked = options.resume or options.max_tokens is not None
+    if run.rank == 0 and not asked and run.setting.corpus != "timemachine" and there > used:
+        print(
+            f"note: the first {used:,} of {there:,} characters are used; for all: --max-tokens -1",
+            file=sys.stderr,
+        )
 
 
 def _prepare(options):
@@ -137,17 +187,15 @@ def _say_how_to_go_on(options):
 
     if job.role() is not None:
         return  # the launcher says it, once
-    print(file=sys.stderr)
     if not options.checkpoints:
-        print("stopped; nothing was kept, since there is no --checkpoints", file=sys.stderr)
+        said = "stopped; nothing was kept, since there is no --checkpoints"
     elif not checkpoint.paths(options.checkpoints):
-        print("stopped before there was anything to keep", file=sys.stderr)
+        said = "stopped before there was anything to keep"
     else:
-        print(
-            "stopped; to go on: python -m d2l_gru train --resume "
-            f"--checkpoints {options.checkpoints}",
-            file=sys.stderr,
-        )
+        folder = shlex.quote(options.checkpoints)
+        said = f"stopped; to go on: python -m d2l_gru train --resume --checkpoints {folder}"
+    with contextlib.suppress(OSError):  # after SIGHUP the terminal is gone
+        print(f"\n{said}", file=sys.stderr)
 
 
 def _continued(setting, given, path):
@@ -159,55 +207,32 @@ def _continued(setting, given, path):
     return dataclasses.replace(setting, num_epochs=given.get("num_epochs", setting.num_epochs))
 
 
-def _go(run, options):
-    """Train to the end; return whether it was reached, or Ctrl-C came first."""
+def _go(run, options, stop):
+    """Train to the end; return 0, or the number of the signal that came first."""
     from d2l_gru._progress import progress
 
     chief = run.rank == 0  # who alone writes
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(_open_log(options.log, run)) if options.log and chief else None
-        interrupted = stack.enter_context(_interruptible())
+        stop.under_way = True
         epochs = range(run.epoch, run.setting.num_epochs + 1)
         bar = {"initial": run.epoch - 1, "total": run.setting.num_epochs, "unit": "epoch"}
         saved_at = time.monotonic()
         for _ in progress(epochs, **bar) if chief else epochs:
             for _ in run.updates_of_epoch():
                 due = chief and time.monotonic() - saved_at >= options.checkpoint_every
-                save, stop = run.wants(due, interrupted)
-                if options.checkpoints and (save or stop):
+                save, stopped = run.wants(due, stop.numbers)
+                if options.checkpoints and (save or stopped):
                     run.save(options.checkpoints)
                     saved_at = time.monotonic()
-                if stop:
-                    return False
+                if stopped:  # in a job, perhaps by the signal of another worker
+                    return (stop.numbers or [signal.SIGTERM])[0]
             if log:
                 log.write(json.dumps(_entry(run)) + "\n")
                 log.flush()
-    if options.checkpoints:
-        run.save(options.checkpoints)
-    return True
-
-
-@contextlib.contextmanager
-def _interruptible():
-    """Turn the first Ctrl-C into an entry of a list, so that the update under way is finished."""
-    import signal
-
-    stop = []
-
-    def remember(*_):
-        if stop:
-            raise KeyboardInterrupt
-        stop.append(True)
-
-    try:
-        before = signal.signal(signal.SIGINT, remember)
-    except ValueError:  # not in the main thread, which alone gets signals
-        yield stop
-        return
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
+        if options.checkpoints:
+            run.save(options.checkpoints)
+    return 0
 
 
 def _entry(run):
@@ -252,6 +277,13 @@ def sample(options):
     device = _device(options.device, framework)
     model, vocab = load_model(arrays, meta, device)
     framework.set_seed(options.seed)
-    how = options.prefix, options.length, model, vocab, device, options.temperature
+    prefix = _default_prefix(meta) if options.prefix is None else options.prefix
+    how = prefix, options.length, model, vocab, device, options.temperature
     print(framework.predict(*how))
     return 0
+
+
+def _default_prefix(meta):
+    if meta["setting"]["corpus"] == "timemachine":
+        return "time traveller"
+    return meta.get("prefix") or meta["vocab"][0][0]  # older checkpoints lack it

@@ -14,16 +14,24 @@ from typing import NamedTuple
 FILE = "timemachine.txt"
 URL = f"http://d2l-data.s3-accelerate.amazonaws.com/{FILE}"
 SHA256 = "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516"
+ADVICE = (
+    f"set XDG_CACHE_HOME to a folder that can, D2L_GRU_DATA to one that holds {FILE}, or "
+    "D2L_GRU_DATA to the word 'sample'"
+)
 SAMPLE = Path(__file__).with_name("sample.txt")
 
 
 class Corpus(NamedTuple):
-    """A text on disk: its name, "timemachine" or "sample", and why it was chosen."""
+    """A text on disk: its name, "timemachine" or "sample", and why it was chosen.
+
+    `stands_in` is true of a sample that takes the place of the text that was wanted.
+    """
 
     name: str
     path: Path
     sha256: str
     reason: str
+    stands_in: bool = False
 
 
 def find(download=True):
@@ -39,11 +47,11 @@ def find(download=True):
     Raises:
         FileNotFoundError: ``D2L_GRU_DATA`` names a folder without ``timemachine.txt``.
         ValueError: that file, or the one that was downloaded, is not the expected text.
-        OSError: the cache cannot be written.
+        OSError: the cache cannot be written, or there is no home for one.
     """
     chosen = os.environ.get("D2L_GRU_DATA")
     if chosen == "sample":
-        return _sample("D2L_GRU_DATA=sample asks for it")
+        return _sample("D2L_GRU_DATA=sample asks for it")._replace(stands_in=False)
     if chosen:
         path = Path(os.path.expanduser(chosen)) / FILE  # leaves the ~ of an unknown user as it is
         if not path.is_file():
@@ -55,9 +63,7 @@ def find(download=True):
             raise ValueError(f"{path} is not the expected text: {_hashes(found)}")
         return Corpus("timemachine", path, SHA256, "found in D2L_GRU_DATA")
 
-    import pooch  # not needed where the text is at hand
-
-    path = Path(pooch.os_cache("d2l_gru")) / FILE
+    path = _cache() / FILE
     if path.is_file() and _sha256(path) == SHA256:
         return Corpus("timemachine", path, SHA256, "found in the cache")
     missing = "the cached copy was altered" if path.exists() else "it is not in the cache"
@@ -70,6 +76,18 @@ def find(download=True):
     return Corpus("timemachine", path, SHA256, "downloaded into the cache")
 
 
+def _cache():
+    import pooch  # not needed where the text is at hand
+
+    try:
+        folder = Path(pooch.os_cache("d2l_gru"))
+        if not folder.is_absolute():
+            raise RuntimeError(f"{folder} is not absolute")
+    except RuntimeError as error:  # without a home there is none, as in some containers
+        raise OSError(f"the user's cache cannot be found ({error}); {ADVICE}") from error
+    return folder
+
+
 def _download(path):
     """Fetch the text to `path`; raise ConnectionError where the network does not deliver it."""
     import pooch
@@ -80,10 +98,7 @@ def _download(path):
         if not os.access(path.parent, os.W_OK):
             raise PermissionError("no permission to write")
     except OSError as error:
-        raise OSError(
-            f"the cache {path.parent} cannot be written ({error}); set XDG_CACHE_HOME to a folder "
-            f"that can, or D2L_GRU_DATA to one that holds {FILE}"
-        ) from error
+        raise OSError(f"the cache {path.parent} cannot be written ({error}); {ADVICE}") from error
     pooch.get_logger().setLevel("WARNING")
     fetch = pooch.HTTPDownloader(timeout=10)
     try:  # pooch moves the file into place only once its hash is right
@@ -97,7 +112,7 @@ def _download(path):
 
 
 def _sample(reason):
-    return Corpus("sample", SAMPLE, _sha256(SAMPLE), reason)
+    return Corpus("sample", SAMPLE, _sha256(SAMPLE), reason, stands_in=True)
 
 
 def _sha256(path):

@@ -26,7 +26,7 @@ def read_time_machine():
     Source: Dive into Deep Learning, ``d2l.read_time_machine``, 2019.
     """
     text = corpus_file.find()
-    if text.name == "sample" and "asks for it" not in text.reason:
+    if text.stands_in:
         warnings.warn(f"using the sample story: {text.reason}", stacklevel=2)
     lines = text.path.read_text(encoding="utf-8").splitlines()
     return [re.sub("[^a-z]+", " ", line.strip().lower()) for line in lines]

@@ -44,7 +44,7 @@ def try_gpu(i=0):
     """Return ``gpu(i)`` if this machine has one that MXNet can use, else ``cpu()``.
 
     ``D2L_GRU_DEVICE=cpu`` makes it ``cpu()``, ``gpu`` makes it ``gpu(i)`` or an error, and
-    ``gpu:1`` makes ``try_gpu()`` that one.
+    ``gpu:1`` makes ``try_gpu()`` and ``try_gpu(1)`` that one and any other `i` an error.
 
     Args:
         i: the number of the GPU, from 0.
@@ -53,7 +53,8 @@ def try_gpu(i=0):
         An ``mxnet.Context``.
 
     Raises:
-        ValueError: `i` is below 0, or ``D2L_GRU_DEVICE`` asks for what is not there.
+        ValueError: `i` is below 0, or ``D2L_GRU_DEVICE`` names a GPU that is not there, or another
+            one than `i`.
 
     Source: Dive into Deep Learning, ``d2l.try_gpu``, 2019; the variable was added.
     """

@@ -41,10 +41,13 @@ def choose(i, gpus, framework):
     chosen = os.environ.get(VARIABLE)
     if not chosen:
         return ("gpu", i) if i in gpus() else ("cpu", 0)
-    device = parse(chosen, VARIABLE, gpus, framework)
-    if chosen == "gpu" and i:
+    kind, number = parse(chosen, VARIABLE, gpus, framework)
+    if kind == "cpu" or i in (0, number):
+        return kind, number
+    if chosen == "gpu":
         return parse(f"gpu:{i}", VARIABLE, gpus, framework)
-    return device if not i else ("cpu", 0)
+    allowed = f"0 or {number}" if number else "0"
+    raise ValueError(f"{VARIABLE} is {chosen!r}, which leaves out gpu:{i}: i must be {allowed}")
 
 
 def choose_all(gpus, framework):

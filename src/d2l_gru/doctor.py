@@ -1,6 +1,7 @@
 """What this machine has and lacks for training: ``python -m d2l_gru doctor``."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -15,13 +16,20 @@ TEX = (
     "fonts-texgyre-math fonts-dejavu-core librsvg2-bin"
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
+PATIENCE = 300  # seconds for a small computation in another process
 # A product on the device that training would take, read back: MXNet computes when it is asked.
 TRIAL = """
 import d2l_gru as d2l
 device = d2l.try_gpu()
 from mxnet import np
-assert float(np.dot(np.ones((2, 2), ctx=device), np.ones((2, 2), ctx=device)).sum()) == 8
+sum = float(np.dot(np.ones((2, 2), ctx=device), np.ones((2, 2), ctx=device)).sum())
+if sum != 8:
+    raise ArithmeticError(f"its elements add up to {sum}, not 8")
 print(device)
+"""
+TORCH_TRIAL = """
+import torch
+print(torch.cuda.get_device_name() if torch.cuda.is_available() else "the CPU")
 """
 
 
@@ -75,19 +83,31 @@ def _parts():
             yield Finding("GPU", NOTE, f"{gpu}; mxnet-cu112 has no code for it")
 
 
-def _trial():
-    """Import MXNet and multiply two matrices, in a process of its own, which may crash."""
+def _try(code):
+    """Run `code` in a process of its own, which may crash or hang.
+
+    Returns:
+        (whether it succeeded, its last line of output or errors).
+    """
+    command = [sys.executable, "-c", code]
     try:
         done = subprocess.run(
-            [sys.executable, "-c", TRIAL], capture_output=True, text=True, timeout=300
+            command, capture_output=True, text=True, errors="replace", timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        return Finding("computing", FAULT, "a small product took more than 300 s", "try again")
-    if done.returncode == 0:
-        return Finding("computing", OK, f"a product on {done.stdout.strip()} came out right")
-    last = (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]
+        return False, f"it took more than {PATIENCE} s"
+    said = done.stderr if done.returncode else done.stdout
+    last = (said.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]
+    return done.returncode == 0, last
+
+
+def _trial():
+    """Import MXNet and multiply two matrices."""
+    ok, said = _try(TRIAL)
+    if ok:
+        return Finding("computing", OK, f"a product on {said} came out right")
     mend = "follow what the message says; in a clone of the book, rm -r .venv && make setup"
-    return Finding("computing", FAULT, f"a small product failed: {last}", mend)
+    return Finding("computing", FAULT, f"a small product failed: {said}", mend)
 
 
 def _pytorch():
@@ -95,20 +115,19 @@ def _pytorch():
     if version is None:
         mend = "python -m pip install 'torch>=2.6'"
         return Finding("PyTorch", NOTE, "not installed; its half of the book needs it", mend)
-    code = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        return Finding("PyTorch", NOTE, f"{version} cannot be imported: {last}")
-    return Finding("PyTorch", OK, f"{version}, on {done.stdout.strip() or 'the CPU'}")
+    ok, said = _try(TORCH_TRIAL)
+    if ok:
+        return Finding("PyTorch", OK, f"{version}, on {said}")
+    return Finding("PyTorch", NOTE, f"{version} cannot be imported: {said}")
 
 
 def _corpus():
     try:
         text = corpus.find(download=False)
     except (OSError, ValueError) as error:
-        return Finding("corpus", FAULT, str(error), "unset D2L_GRU_DATA")
-    if text.name == "sample" and "asks for it" not in text.reason:
+        mend = "unset D2L_GRU_DATA" if os.environ.get("D2L_GRU_DATA") else None
+        return Finding("corpus", FAULT, str(error), mend)
+    if text.stands_in:
         return Finding("corpus", NOTE, f"not here yet: {text.reason}", "python -m d2l_gru.corpus")
     return Finding("corpus", OK, corpus.describe(text).removeprefix("Corpus: "))
 

@@ -6,12 +6,12 @@ that sets an entry of ``gruModels``; each row of a matrix is kept as int8 with a
 
 import base64
 import json
-import sys
 from pathlib import Path
 
 import numpy
 
 from d2l_gru._checks import check_int
+from d2l_gru.commands import guarded
 
 NAMES = ("W_x", "W_h", "b_x", "b_h", "W_q", "b_q")
 _LARGEST = numpy.finfo("float32").max / 256  # of a scale, times any int8
@@ -90,7 +90,11 @@ def weights(model):
         ValueError: it is no `RNNModel` with one GRU layer.
     """
     arrays = [param.asnumpy() for param in model.parameters()]
-    if len(arrays) != len(NAMES) or type(getattr(model, "rnn", None)).__name__ != "GRU":
+    return _named(arrays, type(getattr(model, "rnn", None)).__name__ == "GRU")
+
+
+def _named(arrays, concise):
+    if len(arrays) != len(NAMES) or not concise:
         raise ValueError("only a concise model with one GRU layer can be exported")
     return dict(zip(NAMES, arrays, strict=True))
 
@@ -164,24 +168,23 @@ def add_parser(subparsers):
     parser = subparsers.add_parser("export", help="write a checkpoint's weights as a script")
     parser.add_argument("checkpoint", help="a checkpoint of a concise model, or the folder of some")
     parser.add_argument("script", metavar="FILE", help="where to, such as gru.js")
-    parser.set_defaults(run=_export)
+    parser.set_defaults(run=lambda options: guarded(_export, options))
 
 
 def _export(options):
-    from d2l_gru._mxnet import npx
-    from d2l_gru.run import load_model, read_checkpoint
+    """Write the script of a checkpoint, of which no framework is needed."""
+    from d2l_gru.run import load_vocab, read_checkpoint
 
     script = Path(options.script)
-    try:
-        _, arrays, meta = read_checkpoint(options.checkpoint)
-        model, vocab = load_model(arrays, meta, npx.cpu())
-        history = meta["history"]["perplexity"]
-        moment = {"params": weights(model), "epoch": len(history)}
-        if history:
-            moment["perplexity"] = history[-1]
-        write(script, script.stem, [moment], vocab, {"corpusSha256": meta["corpus_sha256"]})
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    path, arrays, meta = read_checkpoint(options.checkpoint)
+    params = [arrays[name] for name in sorted(arrays) if name.startswith("parameter ")]
+    params = _named(params, meta["setting"]["model"] == "concise")
+    if not all(numpy.isfinite(array).all() for array in params.values()):
+        raise ValueError(f"{path}: the parameters are not finite: the training diverged")
+    history = meta["history"]["perplexity"]
+    moment = {"params": params, "epoch": len(history)}
+    if history:
+        moment["perplexity"] = history[-1]
+    write(script, script.stem, [moment], load_vocab(meta), {"corpusSha256": meta["corpus_sha256"]})
     print(f"{script}: {script.stat().st_size:,} bytes")
     return 0

@@ -15,6 +15,7 @@ import threading
 ROLE = "DMLC_ROLE"
 ROLES = ("scheduler", "server", "worker")
 HEARTBEAT, PATIENCE = 3, 20  # seconds
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a scheduler, a lost terminal
 _EVERYONE = 7  # what MXNet calls the group of scheduler, servers and workers
 
 
@@ -30,14 +31,32 @@ def role():
     return found
 
 
+@contextlib.contextmanager
+def signals(handler):
+    """Handle the signals that stop a program, for as long as the context lasts.
+
+    A SIGHUP that is ignored stays so, as ``nohup`` wants it.  Outside of the main thread, which
+    alone gets signals, nothing is changed.  In a job they are ignored after that: its processes
+    wait for each other before they end.
+    """
+    ours = [n for n in STOPPING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []
+    before = [signal.signal(number, handler) for number in ours]
+    try:
+        yield
+    finally:
+        for number, earlier in zip(ours, before, strict=True):
+            signal.signal(number, signal.SIG_IGN if os.environ.get(ROLE) in ROLES else earlier)
+
+
 def serve():
-    """Be the scheduler or a server, until all workers are done."""
+    """Run as scheduler or server, until all workers are done."""
     mine = os.environ.pop(ROLE)  # with it, `import mxnet` would serve, unwatched
     from d2l_gru._mxnet import mxnet
 
     os.environ[ROLE] = mine
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers end a job
-    with _watched("dist") as store:
+    with signals(signal.SIG_IGN), _watched("dist") as store:  # the workers end a job
         mxnet.kvstore.kvstore_server.KVStoreServer(store).run()
 
 
@@ -91,7 +110,7 @@ def _missing(store):
 
 def leave(status):
     """End this process; in a job without waiting for the others, who cannot go on without it."""
-    if role() is not None:
+    if os.environ.get(ROLE) in ROLES:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

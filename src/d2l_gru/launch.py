@@ -23,9 +23,10 @@ import time
 import types
 from pathlib import Path
 
+from d2l_gru.job import STOPPING, signals
+
 LAUNCHERS = ("local", "ssh", "mpi", "slurm", "kubernetes")
-GRACE = 30  # seconds for the workers to finish an update and write a checkpoint, after Ctrl-C
-INTERRUPTED = 128 + signal.SIGINT
+GRACE = 30  # seconds for the workers to finish an update and write a checkpoint, after a signal
 
 
 def add_parser(subparsers, train_parser):
@@ -97,29 +98,31 @@ def launch(launcher, num_workers, num_servers, command, *, checkpoints=None, **m
     Its processes on this machine are one process group, which is gone when this returns.
     """
     stop = []
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(each, lambda number, _: stop.append(number)) for each in signals]
     job = {"num_workers": num_workers, "num_servers": num_servers, "command": command, **more}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "d2l_gru.launch", launcher, json.dumps(job)],
-        stdin=subprocess.PIPE,  # closes when this process dies, however it does
-        start_new_session=True,
-    )
-    try:
-        status = _wait(process, stop)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.stdin.close()
-        process.wait()
-        for each, handler in zip(signals, before, strict=True):
-            signal.signal(each, handler)
+    with signals(lambda number, _: stop.append(number)):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "d2l_gru.launch", launcher, json.dumps(job)],
+            stdin=subprocess.PIPE,  # closes when this process dies, however it does
+            start_new_session=True,
+        )
+        try:
+            status = _wait(process, stop)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.stdin.close()
+            process.wait()
     if status and checkpoints:
         from d2l_gru import checkpoint
 
         if kept := checkpoint.paths(checkpoints):
-            print(f"{kept[0]} is kept; to go on from it, add --resume", file=sys.stderr)
+            _say(f"{kept[0]} is kept; to go on from it, add --resume")
     return status
+
+
+def _say(text):
+    with contextlib.suppress(OSError):  # after SIGHUP the terminal is gone
+        print(text, file=sys.stderr)
 
 
 def _wait(process, stop):
@@ -128,17 +131,18 @@ def _wait(process, stop):
     while process.poll() is None:
         time.sleep(0.05)
         if stop and deadline is None:
-            print("stopping", file=sys.stderr)
+            _say("stopping")
             deadline = time.monotonic() + GRACE
             os.killpg(process.pid, signal.SIGINT)
-        if len(stop) > 1 or (deadline and time.monotonic() > deadline):
+        if stop.count(signal.SIGINT) > 1 or (deadline and time.monotonic() > deadline):
             break
     return 128 + stop[0] if stop else process.returncode
 
 
 def _track(launcher, job):
     """Start the processes of a job, and wait for the end of all or the failure of one."""
-    signal.signal(signal.SIGINT, lambda *_: None)  # the workers get it, too, and end the job
+    for number in STOPPING:  # the workers get it, too, and end the job
+        signal.signal(number, lambda *_: None)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     events, threads = queue.SimpleQueue(), []
 
@@ -171,12 +175,15 @@ def _track(launcher, job):
     if error is None:
         return 0
     status, said = _described(error)
-    if status in (INTERRUPTED, -signal.SIGINT):
-        for thread in threads:
-            thread.join(GRACE)
-        return INTERRUPTED
-    print(f"error: {said}; the job was ended", file=sys.stderr)
-    return 1
+    number = _stopped_by(status)
+    if number is None:
+        _say(f"error: {said}; the job was ended")
+        return 1
+    if number != signal.SIGINT:
+        _say(f"{said}; the job stops")
+    for thread in threads:
+        thread.join(GRACE)
+    return 128 + number
 
 
 def _end_with_parent():
@@ -210,6 +217,11 @@ def _submit(launcher, job, Thread):
     module.submit(types.SimpleNamespace(**defaults, **job))
 
 
+def _stopped_by(status):
+    """Return the number of the signal by which a process was asked to stop, or None."""
+    return next((number for number in STOPPING if status in (128 + number, -number)), None)
+
+
 def _described(error):
     """Return the exit status in an error of dmlc_tracker, and the error in words."""
     text = str(error)
@@ -224,7 +236,7 @@ def _described(error):
     who = f"a {role[1]}" if role else "the scheduler"
     who += f" on {host[1]}" if host else ""
     number = -status if status < 0 else status - 128
-    if number in set(signal.Signals) and status != INTERRUPTED:
+    if number in set(signal.Signals) and status != 128 + signal.SIGINT:
         return status, f"{who} was killed by {signal.Signals(number).name}"
     return status, f"{who} ended with status {status}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy
 
 from d2l_gru import checkpoint, corpus, frameworks
-from d2l_gru._checks import check_int, check_positive
+from d2l_gru._checks import check_int, check_positive, check_seed
 from d2l_gru._saved import check_saved
 from d2l_gru.data import Vocab, load_corpus_time_machine
 from d2l_gru.history import History, perplexity
@@ -24,10 +24,12 @@ MODELS = ("scratch", "concise")
 class Setting:
     """What determines a run; the defaults are the book's.
 
+    Values of NumPy's types and paths become Python's own, which a checkpoint can hold.
+
     Attributes:
         model: "scratch" or "concise".
         corpus: "timemachine", or the path of a UTF-8 text, whose characters are the tokens.
-        max_tokens: use the first so many characters; -1 for all.
+        max_tokens: use the first N characters; -1 for all.
         num_hiddens, num_layers, batch_size, num_steps, num_epochs: at least 1.
         lr: learning rate, > 0.
         clip: the largest norm of the gradients, > 0; None for no clipping.
@@ -35,7 +37,7 @@ class Setting:
         seed: as for `set_seed`.
 
     Raises:
-        ValueError, TypeError: a value is none of these.
+        ValueError, TypeError: a value is invalid.
     """
 
     model: str = "concise"
@@ -52,34 +54,53 @@ class Setting:
     seed: int = 0
 
     def __post_init__(self):
-        if self.model not in MODELS:
+        for name, value in self._checked():
+            object.__setattr__(self, name, value)
+
+    def _checked(self):
+        """Yield the name and the checked value of each attribute."""
+        if not isinstance(self.model, str) or self.model not in MODELS:
             raise ValueError(f"model must be 'scratch' or 'concise', not {self.model!r}")
+        yield "model", str(self.model)
         for name in ("num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs"):
-            check_int(name, getattr(self, name), 1)
+            yield name, check_int(name, getattr(self, name), 1)
         if self.model == "scratch" and self.num_layers != 1:
             raise ValueError(f"num_layers must be 1 for the scratch model, not {self.num_layers}")
-        check_positive("lr", self.lr)
+        yield "lr", check_positive("lr", self.lr)
         if self.clip is not None:
-            check_positive("clip (None for no clipping)", self.clip)
-        check_int("seed", self.seed, 0)
-        _check_text(self.corpus, self.max_tokens)
-        if not isinstance(self.use_random_iter, bool):
+            yield "clip", check_positive("clip (None for no clipping)", self.clip)
+        yield "seed", check_seed(self.seed)
+        yield "corpus", _check_name(self.corpus)
+        yield "max_tokens", _check_max_tokens(self.max_tokens)
+        if not isinstance(self.use_random_iter, (bool, numpy.bool_)):
             raise TypeError(f"use_random_iter must be a bool, not {self.use_random_iter!r}")
+        yield "use_random_iter", bool(self.use_random_iter)
 
 
-def _check_text(name, max_tokens):
-    if not isinstance(name, (str, os.PathLike)) or "\0" in str(name):
+def _check_name(name):
+    """Return the name of a corpus as a str."""
+    path = os.fspath(name) if isinstance(name, (str, os.PathLike)) else None
+    if not isinstance(path, str):
         raise TypeError(f"corpus must be the path of a text, not {name!r}")
-    if max_tokens != -1:
-        check_int("max_tokens (-1 for all)", max_tokens, 1)
+    if not path or "\0" in path:
+        raise ValueError(f"corpus must be the path of a text, not {name!r}")
+    if path == "timemachine" and not isinstance(name, str):
+        return os.path.join(os.curdir, path)  # a file of that name, not the text of the book
+    return str(path)
 
 
-def read_text(name, max_tokens):
+def _check_max_tokens(max_tokens):
+    return check_int("max_tokens (-1 for all)", max_tokens, -1 if max_tokens == -1 else 1)
+
+
+def read_text(name, max_tokens, encoding="utf-8-sig"):
     """Return token ids, `Vocab` and SHA-256 of a corpus.
 
     Args:
         name: "timemachine", or the path of a UTF-8 text.
-        max_tokens: keep the first so many; -1 keeps all.
+        max_tokens: keep the first N characters; -1 keeps all.
+        encoding: of the text; "utf-8-sig" leaves out a byte order mark at the start, and "utf-8"
+            makes a token of it.
 
     Raises:
         OSError: the file cannot be read.
@@ -87,12 +108,12 @@ def read_text(name, max_tokens):
     """
     if name == "timemachine":
         return *load_corpus_time_machine(max_tokens), corpus.find().sha256
-    _check_text(name, max_tokens)
-    if Path(name).exists() and not Path(name).is_file():  # a device may have no end
+    path, max_tokens = Path(_check_name(name)), _check_max_tokens(max_tokens)
+    if path.exists() and not path.is_file():  # a device may have no end
         raise OSError(f"{name} is no file")
-    data = Path(name).read_bytes()
+    data = path.read_bytes()
     try:
-        text = data.decode("utf-8")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise ValueError(f"{name} is not UTF-8: {error}") from None
     if not text:
@@ -115,6 +136,7 @@ class Run:
 
     Attributes:
         model, vocab, history.
+        prefix: the first word of its text, cut to 20 characters.
         rank: which worker of a job this is, 0 outside of one.
         epoch: the epoch that is under way, from 1; num_epochs + 1 at the end.
         batch: how many of its minibatches are done.
@@ -133,7 +155,8 @@ class Run:
         self.device = self.devices[0]
         self.framework = frameworks.of(self.device)
         self.framework.set_seed(setting.seed)
-        ids, self.vocab, self.sha256 = read_text(setting.corpus, setting.max_tokens)
+        ids, self.vocab, self.sha256 = _read_again(setting, from_checkpoint)
+        self.prefix = _first_word(self.vocab.to_tokens([int(i) for i in ids[:20]]))
         self.loader = self.framework.SeqDataLoader(
             ids, setting.batch_size, setting.num_steps, setting.use_random_iter
         )
@@ -141,7 +164,7 @@ class Run:
         models = [make(setting, len(self.vocab), device) for device in self.devices]
         self.model, self.parallel, self.rank = models[0], None, 0
         if len(models) > 1 or store is not None:
-            self.parallel = _data_parallel(self.framework, models, store)
+            self.parallel = self.framework.data_parallel(models, store)
             self.parallel.rows(setting.batch_size)
             self.rank = self.parallel.rank
         self.history, self.epoch, self.updates = History(), 1, 0
@@ -162,9 +185,10 @@ class Run:
         return value if self.parallel is None else self.parallel.sum_over_workers(value)
 
     def _check_that_workers_agree(self):
-        here = self.updates % 1_000_000  # a float32 holds it exactly
-        workers, total = self._sum([1, here])
-        if total != workers * here:
+        # In digits, since a float32 is exact below 2**24: the sum of up to 4096 workers is.
+        here = [self.updates // 4096**i % 4096 for i in range(3)]
+        workers, *total = self._sum([1, *here])
+        if total != [workers * digit for digit in here]:
             raise ValueError(
                 "the workers of this job resume at different updates: give them one folder of "
                 "checkpoints, on a file system that they share"
@@ -194,6 +218,7 @@ class Run:
             "optimiser": {"name": "sgd", "lr": self.setting.lr},
             "corpus_sha256": self.sha256,
             "vocab": self.vocab.token_freqs,
+            "prefix": self.prefix,
             "epoch": self.epoch,
             "batch": self.batch,
             "updates": self.updates,
@@ -211,7 +236,7 @@ class Run:
                 f"the checkpoint was trained on a text of SHA-256 {meta['corpus_sha256'][:16]}, "
                 f"but {self.setting.corpus} has {self.sha256[:16]}"
             )
-        if [list(pair) for pair in self.vocab.token_freqs] != [list(p) for p in meta["vocab"]]:
+        if not _is_vocab_of(meta, self.vocab):
             raise ValueError("the checkpoint's vocabulary is not that of its text")
         for params in self.parallel.params if self.parallel else [self.model.parameters()]:
             for i, param in enumerate(params):
@@ -262,9 +287,7 @@ class Run:
         lr, clip = self.setting.lr, self.setting.clip
         if self.parallel is None:
             return self.framework.train_step(self.model, X, Y, state, lr, self.device, clip)
-        from d2l_gru.parallel import train_step_parallel
-
-        return train_step_parallel(self.parallel, X, Y, state, lr, clip)
+        return self.framework.train_step_parallel(self.parallel, X, Y, state, lr, clip)
 
     @property
     def done(self):
@@ -272,12 +295,21 @@ class Run:
         return self.epoch > self.setting.num_epochs
 
 
-def _data_parallel(framework, models, store):
-    if "mxnet" not in framework.VERSION:
-        raise ValueError("several devices or workers need MXNet; with PyTorch a run has one device")
-    from d2l_gru.parallel import DataParallel
+def _read_again(setting, from_checkpoint):
+    """Return what `read_text` does; with the byte order mark, if the checkpoint's run had it."""
+    read = read_text(setting.corpus, setting.max_tokens)
+    if from_checkpoint is None or _is_vocab_of(from_checkpoint[1], read[1]):
+        return read
+    return read_text(setting.corpus, setting.max_tokens, "utf-8")
 
-    return DataParallel(models, store or "device")
+
+def _is_vocab_of(meta, vocab):
+    return [list(pair) for pair in vocab.token_freqs] == [list(pair) for pair in meta["vocab"]]
+
+
+def _first_word(characters):
+    text = "".join(characters)
+    return (text.split() or [text])[0]
 
 
 def read_checkpoint(path):
@@ -299,6 +331,15 @@ def read_checkpoint(path):
     return found
 
 
+def load_vocab(meta):
+    """Return the `Vocab` of a checkpoint."""
+    vocab = Vocab([token for token, _ in meta["vocab"]])
+    vocab.token_freqs = [tuple(pair) for pair in meta["vocab"]]
+    vocab.idx_to_token = ["<unk>", *(token for token, _ in vocab.token_freqs)]
+    vocab.token_to_idx = {token: idx for idx, token in enumerate(vocab.idx_to_token)}
+    return vocab
+
+
 def load_model(arrays, meta, device):
     """Return the model and `Vocab` of a checkpoint, to complete texts with; no corpus is needed.
 
@@ -310,11 +351,7 @@ def load_model(arrays, meta, device):
         ValueError: the parameters are not finite, or the checkpoint is not that of a run.
     """
     setting = check_saved(arrays, meta, Setting)
-    framework = frameworks.of(device)
-    vocab = Vocab([token for token, _ in meta["vocab"]])
-    vocab.token_freqs = [tuple(pair) for pair in meta["vocab"]]
-    vocab.idx_to_token = ["<unk>", *(token for token, _ in vocab.token_freqs)]
-    vocab.token_to_idx = {token: idx for idx, token in enumerate(vocab.idx_to_token)}
+    framework, vocab = frameworks.of(device), load_vocab(meta)
     model = framework.make_model(setting, len(vocab), device)
     for i, param in enumerate(model.parameters()):
         framework.assign(param, arrays[f"parameter {i}"])

@@ -26,6 +26,11 @@ def make_model(setting, vocab_size, device):
     return model
 
 
+def data_parallel(models, store):
+    """Raise ValueError: only MXNet's part of the package trains replicas."""
+    raise ValueError("several devices or workers need MXNet; with PyTorch a run has one device")
+
+
 def to_array(values, device):
     """Return NumPy values as a float32 tensor on a device."""
     return torch.tensor(numpy.asarray(values, "float32"), device=device)

@@ -43,13 +43,14 @@ def try_gpu(i=0):
     """Return ``torch.device("cuda", i)`` if PyTorch can use that GPU, else that of the CPU.
 
     ``D2L_GRU_DEVICE=cpu`` makes it the CPU, ``gpu`` makes it GPU `i` or an error, and ``gpu:1``
-    makes ``try_gpu()`` that one.
+    makes ``try_gpu()`` and ``try_gpu(1)`` that one and any other `i` an error.
 
     Args:
         i: the number of the GPU, from 0.
 
     Raises:
-        ValueError: `i` is below 0, or ``D2L_GRU_DEVICE`` asks for what is not there.
+        ValueError: `i` is below 0, or ``D2L_GRU_DEVICE`` names a GPU that is not there, or another
+            one than `i`.
 
     Source: Dive into Deep Learning, ``d2l.try_gpu``, 2019; the variable was added.
     """

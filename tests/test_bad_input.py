@@ -67,6 +67,13 @@ def predict(prefix="ab", num_preds=2, vocab=VOCAB, **more):
     return d2l.predict(prefix, num_preds, scratch(), vocab, CPU, **more)
 
 
+def without_gradients():
+    def get_params(*size):
+        return [param.copy() for param in d2l.get_params(*size)]
+
+    return d2l.RNNModelScratch(V, H, CPU, get_params, d2l.init_gru_state, d2l.gru)
+
+
 def array(grad=True):
     a = np.ones(3)
     if grad:
@@ -155,6 +162,8 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: concise(rnn.GRUCell(H)), TypeError, ["rnn_layer", "GRUCell", "rnn.GRU"]),
         (lambda: concise(rnn.GRU(H, input_size=9)), ValueError, ["input_size", "5", "9"]),
         (lambda: concise(rnn.GRU(H, bidirectional=True)), ValueError, ["bidirectional"]),
+        (lambda: concise(rnn.LSTM(H, projection_size=2)), ValueError, ["projection_size is 2"]),
+        (lambda: concise(rnn.GRU(H, use_sequence_length=True)), ValueError, ["sequence_length"]),
         (lambda: ready(concise).begin_state(0, CPU), ValueError, ["batch_size", "0", ">= 1"]),
         (lambda: run(concise, X, batch_size=3), ValueError, ["state", "(1, 2, 4)", "(1, 3, 4)"]),
         (lambda: ready(concise)(X, []), ValueError, ["state", "length 1", "0"]),
@@ -173,6 +182,9 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: d2l.sgd([array()], float("nan")), ValueError, ["lr", "nan", "> 0"]),
         (lambda: d2l.sgd([array()], "x"), TypeError, ["lr", "'x'", "> 0"]),
         (lambda: d2l.sgd([array(grad=False)], 1), ValueError, ["gradient"]),
+        (lambda: d2l.sgd([], 1), ValueError, ["no array", "once only"]),
+        (lambda: d2l.sgd([5], 1), TypeError, ["arrays", "not int"]),
+        (lambda: d2l.sgd(without_gradients(), 1), ValueError, ["no array to train", "attach_grad"]),
     ],
     "gradient_norm": [
         (lambda: d2l.gradient_norm([array(grad=False)]), ValueError, ["gradient"]),
@@ -231,7 +243,8 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: predict(temperature=float("inf")), ValueError, ["temperature", "inf", "finite"]),
         (lambda: predict(temperature=10**400), ValueError, ["temperature", "finite"]),
         (lambda: predict(temperature="x"), TypeError, ["temperature", "'x'", ">= 0"]),
-        (lambda: predict("abe", vocab=d2l.Vocab(list("abcde"))), ValueError, ["5", "[0, 5)"]),
+        (lambda: predict("ab", vocab=d2l.Vocab(list("abcde"))), ValueError, ["5 tokens", "has 6"]),
+        (lambda: predict("ab", vocab=d2l.Vocab(list("ab"))), ValueError, ["5 tokens", "has 3"]),
     ],
     "predict_ch8": [
         (lambda: d2l.predict_ch8("", 1, scratch(), VOCAB, CPU), ValueError, ["prefix"]),

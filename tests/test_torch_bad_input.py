@@ -57,6 +57,11 @@ def epoch(X, Y, device="cpu", **more):
     return d2l.train_epoch(scratch(), [(X, Y)], 1, device, **more)
 
 
+def step(X=None, Y=None):
+    X, Y = (good() if ids is None else ids for ids in (X, Y))
+    return d2l.CapturedStep(scratch(), 2, 2, 1, "cpu")(X, Y)
+
+
 def good():
     return tensor([[0, 1], [2, 3]])
 
@@ -93,6 +98,7 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: run(scratch(), good() - 1), ValueError, ["X holds -1", "[0, 5)"]),
         (lambda: run(scratch(), good()[0]), ValueError, ["(2,)", "(batch_size, num_steps)"]),
         (lambda: run(scratch(), good() / 2), TypeError, ["X", "whole numbers", "0.5"]),
+        (lambda: run(scratch(), good() > 1), TypeError, ["X", "whole numbers", "True"]),
         (lambda: run(scratch(), [[1]]), TypeError, ["X", "tensor", "[[1]]"]),
         (lambda: run(scratch(), good().to("meta")), ValueError, ["X", "meta", "cpu"]),
     ],
@@ -102,8 +108,12 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: concise(vocab_size="5"), TypeError, ["vocab_size", "'5'"]),
         (lambda: concise(batch_first=True), ValueError, ["batch_first"]),
         (lambda: concise(bidirectional=True), ValueError, ["bidirectional"]),
+        (lambda: d2l.RNNModel(nn().GRUCell(V, H), V), TypeError, ["rnn_layer", "GRUCell(5, 4)"]),
+        (lambda: d2l.RNNModel(nn().LSTM(V, H, proj_size=2), V), ValueError, ["proj_size is 2"]),
+        (lambda: concise().prepare("meta"), ValueError, ["on cpu", "meta"]),
+        (lambda: concise()(good(), []), ValueError, ["length 1", "0"]),
         (lambda: concise().begin_state(0, "cpu"), ValueError, ["batch_size", "0", ">= 1"]),
-        (lambda: run(concise(), good()[:, :1], 3), ValueError, ["3 rows", "of 2"]),
+        (lambda: run(concise(), good()[:, :1], 3), ValueError, ["(1, 3, 4)", "(1, 2, 4)"]),
         (lambda: run(concise(), good() + 4), ValueError, ["X holds 5", "[0, 5)"]),
         (lambda: run(concise(), good().to("meta")), ValueError, ["X", "meta", "cpu"]),
     ],
@@ -113,14 +123,21 @@ CASES = {  # name: [(call, error, what the message must say)]
     ],
     "sgd": [
         (lambda: d2l.sgd([leaf(True)], 0), ValueError, ["lr", "0", "> 0"]),
-        (lambda: d2l.sgd([leaf(False)], 1), ValueError, ["(1,)", "no gradient", "backward()"]),
+        (lambda: d2l.sgd([leaf(False)], 1), ValueError, ["(1,)", "no tensor", "backward()"]),
+        (lambda: d2l.sgd([leaf(True).detach()], 1), ValueError, ["no tensor to train", "frozen"]),
+        (
+            lambda: d2l.sgd(nn().Linear(1, 1).named_parameters(), 1),
+            TypeError,
+            ["tensors", "not tuple"],
+        ),
     ],
     "gradient_norm": [
-        (lambda: d2l.gradient_norm([leaf(False)]), ValueError, ["no gradient"]),
+        (lambda: d2l.gradient_norm([leaf(False)]), ValueError, ["no tensor has a gradient"]),
+        (lambda: d2l.gradient_norm(iter([])), ValueError, ["no tensor to train", "once only"]),
     ],
     "grad_clipping": [
         (lambda: d2l.grad_clipping([leaf(True)], -1), ValueError, ["theta", "-1", "> 0"]),
-        (lambda: d2l.grad_clipping([leaf(False)], 1), ValueError, ["no gradient"]),
+        (lambda: d2l.grad_clipping([leaf(False)], 1), ValueError, ["no tensor has a gradient"]),
     ],
     "train_epoch": [
         (lambda: d2l.train_epoch(scratch(), [], 1, "cpu"), ValueError, ["no minibatch"]),
@@ -134,6 +151,12 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: d2l.CapturedStep(scratch(), 2, 3, 0, "cpu"), ValueError, ["lr", "0"]),
         (lambda: d2l.CapturedStep(scratch(), 2, 3, 1, "cpu", 0), ValueError, ["clip", "None"]),
         (lambda: d2l.CapturedStep(scratch(), 0, 3, 1, "cpu"), ValueError, ["batch_size", "0"]),
+        (lambda: d2l.CapturedStep(scratch(), 2, 3, 1, "meta"), ValueError, ["on cpu", "meta"]),
+        (lambda: step(good()[:, 0]), ValueError, ["X", "(2,)", "(batch_size, num_steps)"]),
+        (lambda: step(good()[:1]), ValueError, ["X", "(1, 2)", "(2, 2)"]),
+        (lambda: step(Y=good() * 1.0), TypeError, ["Y", "whole numbers"]),
+        (lambda: step(Y=good() + 9), ValueError, ["Y holds 9", "[0, 5)"]),
+        (lambda: step(good().to("meta")), ValueError, ["X", "meta", "cpu"]),
     ],
     "to_torch": [(lambda: d2l.to_torch(None), TypeError, ["d2l_gru", "None"])],
     "to_mxnet": [(lambda: d2l.to_mxnet(None), TypeError, ["d2l_gru.torch", "None"])],
@@ -149,6 +172,7 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: d2l.predict("x", 1, scratch(), VOCAB, "cpu"), ValueError, ["'x'", "vocab"]),
         (lambda: d2l.predict("a", 1, scratch(), VOCAB, "cpu", -1), ValueError, ["-1", ">= 0"]),
         (lambda: d2l.predict("a", -1, scratch(), VOCAB, "cpu"), ValueError, ["-1", ">= 0"]),
+        (lambda: d2l.predict("a", 1, scratch(6), VOCAB, "cpu"), ValueError, ["6 tokens", "has 5"]),
     ],
     "predict_ch8": [
         (lambda: d2l.predict_ch8("", 1, scratch(), VOCAB, "cpu"), ValueError, ["prefix"]),
@@ -177,6 +201,7 @@ for each in (train, captured):
             ["Y holds 7", "[0, 5)"],
         ),
     ]
+CASES["train_captured"] += [(lambda: captured(train_iter=[]), TypeError, ["SeqDataLoader", "[]"])]
 for name in ("seq_data_iter_consecutive", "seq_data_iter_random", "SeqDataLoader"):
     CASES[name] = [
         (lambda n=name: getattr(d2l, n)(IDS, 0, 3), ValueError, ["batch_size", "0", ">= 1"]),
@@ -249,5 +274,6 @@ def test_a_gpu_without_a_number_is_the_current_one(torch, monkeypatch):
     from d2l_gru.torch.device import check_torch_device
 
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
-    found = [str(check_torch_device(name)) for name in ("cuda", "cuda:0", "cuda:1", "cpu")]
-    assert found == ["cuda:1", "cuda:0", "cuda:1", "cpu"]
+    names = {"cuda": "cuda:1", "cuda:0": "cuda:0", "cuda:1": "cuda:1", "cpu": "cpu", "cpu:0": "cpu"}
+    assert {name: str(check_torch_device(name)) for name in names} == names
+    assert check_torch_device("mps") == torch.device("mps", 0)

@@ -1,5 +1,7 @@
 """PyTorch's models against MXNet's with the same weights, and against float64 NumPy."""
 
+import contextlib
+
 import numpy
 import pytest
 import reference_gru as ref
@@ -187,12 +189,15 @@ def test_one_of_everything_is_enough(torch):
         assert Y_hat.shape == (1, 1) and state[0].numel() == 1
 
 
-def test_a_concise_model_moves_to_the_device_that_is_asked_for(torch):
-    model = d2l.RNNModel(torch.nn.GRU(V, H, 2), V)
-    model.prepare("meta")
-    (H0,) = model.begin_state(B, "meta")
-    assert H0.shape == (2, B, H) and H0.dtype == torch.float32
-    assert {tensor.device.type for tensor in [H0, *model.parameters()]} == {"meta"}
+def test_a_new_model_moves_to_the_device_once(torch, monkeypatch):
+    model, moved = d2l.RNNModel(torch.nn.GRU(V, H, 2), V), []
+    monkeypatch.setattr(model, "to", moved.append)
+    for device in ("cuda:0", "cpu", "cuda:0"):  # of which `to` says only that it was called
+        with contextlib.suppress(ValueError):
+            model.prepare(device)
+    assert moved == [torch.device("cuda:0"), torch.device("cpu")]
+    with pytest.raises(ValueError, match="the model is on cpu, but cuda:0 is asked for"):
+        model.prepare("cuda:0")
 
 
 def test_a_layer_may_keep_what_it_holds(torch):

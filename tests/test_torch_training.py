@@ -205,6 +205,110 @@ def test_clipping_and_a_step_of_descent(torch):
     assert torch.allclose(a, -2 * a.grad)
 
 
+def linear(torch):
+    """Return a Module with gradients: a frozen bias, an unused parameter, and a trained weight."""
+    module = torch.nn.Linear(3, 2)
+    module.unused = torch.nn.Parameter(torch.ones(1))
+    module.bias.requires_grad_(False)
+    module(torch.ones(1, 3)).sum().backward()
+    return module
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda module: module.parameters(),
+        lambda module: (param for param in module.parameters()),
+        lambda module: dict(module.named_parameters()),
+        lambda module: dict(module.named_parameters()).values(),
+        lambda module: module,
+        lambda module: list(module.parameters()),
+        lambda module: module.weight,
+    ],
+)
+def test_parameters_are_given_in_any_form(torch, given):
+    module = linear(torch)
+    before = {name: param.detach().clone() for name, param in module.named_parameters()}
+    assert float(d2l.gradient_norm(given(module))) == pytest.approx(6**0.5)
+    assert float(d2l.grad_clipping(given(module), 0.5)) == pytest.approx(6**0.5)
+    d2l.sgd(given(module), 2)
+    moved = {
+        name: (before[name] - param.detach()).norm() for name, param in module.named_parameters()
+    }
+    assert moved == {"weight": pytest.approx(1), "bias": 0, "unused": 0}
+
+
+@pytest.mark.parametrize("size", [1e19, 3e30, 1e-25])
+def test_a_norm_neither_overflows_nor_vanishes(torch, size):
+    params = [torch.zeros(2, requires_grad=True), torch.zeros(1, 1, requires_grad=True)]
+    params[0].grad, params[1].grad = torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])
+    for param in params:
+        param.grad *= size
+    assert float(d2l.gradient_norm(params)) == pytest.approx(13 * size, rel=1e-6)
+    d2l.grad_clipping(params, 6.5 * size)
+    numpy.testing.assert_allclose(params[0].grad, [1.5 * size, -2 * size], rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [numpy.inf, numpy.nan])
+def test_a_gradient_that_is_no_number_is_seen(torch, value):
+    a = torch.zeros(2, requires_grad=True)
+    a.grad = torch.tensor([value, 1])
+    assert not numpy.isfinite(float(d2l.grad_clipping([a], 1))) and a.grad[0].isnan()
+    for train in (d2l.train, d2l.train_captured):
+        _, model = twins("scratch")
+        model.params[-1].data[0] = value  # a run that diverged
+        history = train(model, one_minibatch(), 1, 2, "cpu")
+        assert numpy.isnan(history.perplexity[-1]) and numpy.isnan(history.gradient_norm[-1])
+
+
+@each_kind
+@pytest.mark.parametrize("train", ["train", "train_captured"])
+@pytest.mark.parametrize("clip", [1.0, None])
+def test_frozen_and_unused_parameters_stay_and_the_others_are_trained(torch, kind, train, clip):
+    _, model = twins(kind)
+    params = list(model.parameters())
+    unused = torch.nn.Parameter(torch.ones(3))
+    model.parameters = lambda: iter([unused, *params])
+    for param in params[2:]:
+        param.requires_grad_(False)
+    params[2].grad = torch.ones_like(params[2])  # of earlier training
+    before = values(model)
+    history = getattr(d2l, train)(model, one_minibatch(), 0.5, 1, "cpu", clip=clip)
+    assert history.gradient_norm[0] > 0
+    same = [(a == b).all() for a, b in zip(before, values(model), strict=True)]
+    assert same == [True, False, False] + [True] * (len(params) - 2)
+    for param in [unused, *params]:
+        param.requires_grad_(False)
+    with pytest.raises(ValueError, match="params holds no tensor to train"):
+        getattr(d2l, train)(model, one_minibatch(), 0.5, 1, "cpu")
+
+
+def test_a_device_by_another_name_is_the_same(torch):
+    for device in ("cpu:0", torch.device("cpu", 0)):
+        functions = d2l.get_params, d2l.init_gru_state, d2l.gru
+        loader, vocab = d2l.SeqDataLoader(IDS, 4, 7), d2l.Vocab(list("abcdefgh"))
+        for model in (
+            d2l.RNNModelScratch(V, 8, device, *functions),
+            d2l.RNNModel(torch.nn.GRU(V, 8), V),
+        ):
+            for train in (d2l.train, d2l.train_captured):
+                assert train(model, loader, 0.5, 1, device).perplexity[0] > 1
+            assert d2l.train_epoch(model, loader, 0.5, device)[0] > 1
+            assert len(d2l.predict("a", 3, model, vocab, device)) == 4
+            d2l.CapturedStep(model, 4, 7, 1, device)(*next(iter(loader)))
+
+
+def test_ids_may_be_of_any_whole_type(torch):
+    for dtype in (torch.int32, torch.uint8):
+        for kind in ("scratch", "concise"):
+            _, model = twins(kind)
+            X, Y = (ids.to(dtype) for ids in next(iter(one_minibatch())))
+            expected = d2l.train_epoch(twins(kind)[1], one_minibatch(), 0.5, "cpu")
+            assert d2l.train_epoch(model, [(X, Y)], 0.5, "cpu")[0] == pytest.approx(expected[0])
+            d2l.CapturedStep(model, 4, 7, 0.5, "cpu")(X, Y)
+            assert model(X, model.begin_state(4))[0].shape == (28, V)
+
+
 def test_the_same_weights_write_the_same_text():
     vocab = d2l.Vocab(list("time traveller, and so on"))
     on_mxnet, on_torch = twins("concise", len(vocab))
@@ -286,7 +390,7 @@ def test_an_update_waits_for_nothing(torch):
     for clip in (0.5, None):
         loss, norm, state = train_step(model, X, Y, None, 0.5, "meta", clip)
         step = d2l.CapturedStep(model, 4, 2, 0.5, "meta", clip)
-        step(X, Y)
+        step(X.to("meta"), Y.to("meta"))
         made = [loss, norm, *state, *step.state, step.X, step.Y, step.total, step.largest]
         assert {tensor.device.type for tensor in [*made, *model.params]} == {"meta"}
         assert loss.shape == norm.shape == step.total.shape == step.largest.shape == ()

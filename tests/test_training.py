@@ -4,14 +4,17 @@ import math
 import re
 import sys
 import time
+import types
 
 import numpy
 import pytest
 import reference_gru as ref
-from mxnet import cpu, np
+from mxnet import cpu, np, npx
 from mxnet.gluon import rnn
 
 import d2l_gru as d2l
+from d2l_gru import _checks
+from d2l_gru.parallel import DataParallel, train_epoch_parallel
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -139,7 +142,143 @@ def test_sgd_subtracts_lr_times_the_gradient():
     assert [grad.tolist() for grad in grads_of(params)] == [[2, -4], [[0.5]]]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda model: model.parameters(),
+        lambda model: (param for param in model.parameters()),
+        lambda model: dict(enumerate(model.parameters())),
+        lambda model: model,
+        lambda model: model.collect_params(),
+        lambda model: model.collect_params().values(),
+    ],
+)
+def test_parameters_are_given_in_any_form(given):
+    model = concise_model()
+    for param in model.parameters():
+        param.grad[:] = 1
+    model.dense.weight.grad_req = "null"  # it is frozen
+    frozen, size = model.dense.weight.data().asnumpy(), sum(p.size for p in model.parameters())
+    assert float(d2l.gradient_norm(given(model))) == pytest.approx(math.sqrt(size))
+    assert float(d2l.grad_clipping(given(model), 0.5)) == pytest.approx(math.sqrt(size))
+    before = [param.asnumpy() for param in model.parameters()]
+    d2l.sgd(given(model), 2)
+    moved = [old - new.asnumpy() for old, new in zip(before, model.parameters(), strict=True)]
+    assert ref.joint_norm(moved) == pytest.approx(1, rel=1e-4)
+    assert (model.dense.weight.data().asnumpy() == frozen).all()
+
+
+def test_one_array_is_not_its_rows():
+    (param,) = with_gradients([[3.0, 4.0], [0.0, 0.0]])
+    assert float(d2l.gradient_norm(param)) == float(d2l.grad_clipping(param, 2.5)) == 5
+    d2l.sgd(param, 1)
+    assert param.tolist() == [[-0.5, -1], [1, 1]]
+
+
+@pytest.mark.parametrize("size", [1e19, 3e30, 1e-25])
+def test_a_norm_neither_overflows_nor_vanishes(size):
+    params = with_gradients([3 * size, -4 * size], [[12 * size]])
+    assert float(d2l.gradient_norm(params)) == pytest.approx(13 * size, rel=1e-6)
+    d2l.grad_clipping(params, 6.5 * size)
+    expected = [[1.5 * size, -2 * size], [[6 * size]]]
+    for grad, value in zip(grads_of(params), expected, strict=True):
+        numpy.testing.assert_allclose(grad, value, rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_gradient_that_is_no_number_is_seen(value):
+    params = with_gradients([value, 1], [1])
+    assert not math.isfinite(d2l.grad_clipping(params, 1))
+    assert math.isnan(params[0].grad[0])
+    model = scratch_model(ref.random_params(V, H))
+    model.params[-1][0] = value  # a run that diverged
+    history = d2l.train(model, minibatches(2), 1, 2, cpu())
+    assert math.isnan(history.perplexity[-1]) and math.isnan(history.gradient_norm[-1])
+
+
 # One epoch.
+
+
+def test_nothing_but_an_epochs_sums_is_read_from_a_gpu(monkeypatch):
+    """Here another device of the CPU stands for it, since MXNet has the same code for both."""
+    gpu, reads, read = cpu(1), [], np.ndarray.asnumpy
+    where = [types.SimpleNamespace(ctx=device) for device in (cpu(), gpu, npx.gpu())]
+    assert [_checks._is_on_cpu(array) for array in where] == [True, True, False]
+    monkeypatch.setattr(_checks, "_is_on_cpu", lambda X: X.ctx != gpu)
+    monkeypatch.setattr(
+        np.ndarray, "asnumpy", lambda self: reads.append((self.ctx, self.shape)) or read(self)
+    )
+    replicas = [d2l.RNNModel(rnn.GRU(H), V) for _ in range(2)]
+    for model in replicas:
+        model.prepare(gpu)
+    scratch = d2l.RNNModelScratch(V, H, gpu, d2l.get_params, d2l.init_gru_state, d2l.gru)
+    pair = DataParallel(replicas[:1])
+    for epoch in (
+        lambda batches: d2l.train_epoch(replicas[1], batches, 1, gpu),
+        lambda batches: d2l.train_epoch(scratch, batches, 1, gpu),
+        lambda batches: train_epoch_parallel(pair, batches, 1),
+    ):
+        reads.clear()
+        epoch(minibatches(4))
+        assert [shape for ctx, shape in reads if ctx == gpu] == [(), ()]  # loss, largest norm
+        with pytest.raises(ValueError, match="but X holds"):
+            epoch([(X + 9, Y) for X, Y in minibatches(1)])
+
+
+def test_ids_may_be_floats_which_are_mxnets_default():
+    model, (batch,) = concise_model(), minibatches(1)
+    as_floats = tuple(ids.astype("float32") for ids in batch)
+    expected = d2l.train_epoch(model, [batch], 1e-9, cpu())
+    found = d2l.train_epoch(model, [as_floats], 1e-9, cpu())
+    assert (found[0], found[2]) == pytest.approx((expected[0], expected[2]))
+
+
+def frozen_scratch(device):
+    """Return a model, its frozen arrays and its other ones."""
+    model = d2l.RNNModelScratch(V, H, device, d2l.get_params, d2l.init_gru_state, d2l.gru)
+    for param in model.params[:9]:
+        param.attach_grad("null")
+    return model, model.params[:9], model.params[9:]
+
+
+def frozen_concise(device):
+    model = d2l.RNNModel(rnn.GRU(H), V)
+    model.prepare(device)
+    model.rnn.collect_params().setattr("grad_req", "null")
+    arrays = [param.data() for param in model.collect_params().values()]
+    return model, arrays[:4], arrays[4:]
+
+
+@pytest.mark.parametrize("make", [frozen_scratch, frozen_concise])
+@pytest.mark.parametrize("clip", [1.0, None])
+def test_frozen_parameters_stay_and_the_others_are_trained(make, clip):
+    model, frozen, trained = make(cpu())
+    before = [param.asnumpy() for param in frozen + trained]
+    history = d2l.train(model, minibatches(2), 0.5, 1, cpu(), clip=clip)
+    assert history.gradient_norm[0] > 0
+    same = [(old == new.asnumpy()).all() for old, new in zip(before, frozen + trained, strict=True)]
+    assert same == [True] * len(frozen) + [False] * 2
+    for param in trained:
+        param.attach_grad("null")
+    if make is frozen_concise:
+        model.collect_params().setattr("grad_req", "null")
+    with pytest.raises(ValueError, match="depends on no array to train: all are frozen"):
+        d2l.train(model, minibatches(2), 0.5, 1, cpu())
+
+
+@pytest.mark.parametrize("make", [frozen_scratch, frozen_concise])
+def test_replicas_share_what_is_frozen(make):
+    batches = [(np.tile(X, (2, 1)), np.tile(Y, (2, 1))) for X, Y in minibatches(3)]
+    models = [make(device) for device in (cpu(), cpu(), cpu(1))]
+    one, first, second = (frozen + trained for _, frozen, trained in models)
+    for a, b in zip(one, first, strict=True):
+        b[:] = a
+    pair = DataParallel([models[1][0], models[2][0]])
+    alone = d2l.train_epoch(models[0][0], batches, 0.5, cpu())
+    assert train_epoch_parallel(pair, batches, 0.5)[0] == pytest.approx(alone[0], rel=1e-5)
+    for a, *replicas in zip(one, first, second, strict=True):
+        for b in replicas:
+            numpy.testing.assert_allclose(b.asnumpy(), a.asnumpy(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("clip", [None, 0.05])

@@ -65,20 +65,38 @@ def device_of(array):
 
 
 def check_token_ids(name, X, vocab_size):
-    """Raise ValueError unless `X` is a 2-D array of ids in [0, vocab_size).
+    """Raise ValueError unless `X` is a 2-D array of ids in [0, vocab_size), None for no limit.
 
-    MXNet's ``one_hot`` would turn an id out of range into a row of zeros without a word.
+    MXNet's ``one_hot`` would turn an id out of range into a row of zeros without a word.  Ids on a
+    GPU are not read back, since Python would wait for them: `check_minibatch` reads them before
+    they go there.
     """
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(
             f"{name} must have shape (batch_size, num_steps), none of them 0, not {tuple(X.shape)}"
         )
+    if not _is_on_cpu(X):
+        return
     ids = X.asnumpy() if hasattr(X, "asnumpy") else numpy.asarray(X)
-    bad = ids[(ids < 0) | (ids >= vocab_size) | (ids % 1 != 0)]
+    limit = numpy.inf if vocab_size is None else vocab_size
+    bad = ids[~((ids >= 0) & (ids < limit) & (ids % 1 == 0))]
     if bad.size:
-        raise ValueError(
-            f"token ids must be whole numbers in [0, {vocab_size}), but {name} holds {bad[0]}"
-        )
+        allowed = ">= 0" if vocab_size is None else f"in [0, {vocab_size})"
+        raise ValueError(f"token ids must be whole numbers {allowed}, but {name} holds {bad[0]}")
+
+
+def check_minibatch(X, Y, vocab_size):
+    """Raise ValueError unless `X` and `Y` are token ids of one shape; see `check_token_ids`."""
+    check_token_ids("X", X, vocab_size)
+    check_token_ids("Y", Y, vocab_size)
+    check_shape("Y", Y, X.shape)
+
+
+def _is_on_cpu(X):
+    """Return whether an array of any framework lies where Python can read it at once."""
+    where = X.ctx if hasattr(X, "ctx") else getattr(X, "device", None)
+    kind = getattr(where, "device_type", None) or getattr(where, "type", "cpu")
+    return kind.startswith("cpu")
 
 
 def check_gru(inputs, state, params):

@@ -10,7 +10,8 @@ from d2l_gru._mxnet import gluon
 
 class _Norm(gluon.HybridBlock):
     def hybrid_forward(self, F, *arrays):
-        flat = [F.np.reshape(array, -1) for array in arrays]
+        # In float64, since the square of 1e20 is not a float32.
+        flat = [F.np.reshape(array, -1).astype("float64") for array in arrays]
         return F.np.sqrt(sum(F.np.dot(array, array) for array in flat))
 
 
@@ -31,7 +32,7 @@ def _graph(block, num_inputs):
 
 
 def norm(arrays):
-    """Return the joint Euclidean norm of arrays, an array of shape ()."""
+    """Return the joint Euclidean norm of arrays, a float64 array of shape ()."""
     arrays = list(arrays)
     return _graph(_Norm, len(arrays))(*arrays)
 

@@ -1,6 +1,7 @@
-"""What the model from scratch is in any framework.  Needs none."""
+"""What a scratch model is in any framework.  Needs none."""
 
-from d2l_gru._checks import check_int
+from d2l_gru._checks import check_int, device_of
+from d2l_gru._plain import replaced
 
 
 class ScratchModel:
@@ -10,11 +11,19 @@ class ScratchModel:
         self.vocab_size = check_int("vocab_size", vocab_size, 1)
         self.num_hiddens = check_int("num_hiddens", num_hiddens, 1)
         self.device = device
-        self.params = get_params(vocab_size, num_hiddens, device)
+        params = get_params(vocab_size, num_hiddens, device)
+        # Whatever yields them would yield once only.
+        self.params = params if isinstance(params, (list, tuple)) else list(params)
         self.init_state, self.forward_fn = init_state, forward_fn
 
-    def begin_state(self, batch_size, device):
-        """Return the state before the first token, for `batch_size` rows."""
+    def begin_state(self, batch_size, device=None, ctx=None):
+        """Return the state before the first token, for `batch_size` rows.
+
+        Args:
+            device: None for the model's own; ``ctx`` is its name of 2019.
+        """
+        device = ctx if device is None else device
+        device = self.device if device is None else device
         return self.init_state(batch_size, self.num_hiddens, device)
 
     def prepare(self, device):
@@ -25,3 +34,20 @@ class ScratchModel:
     def parameters(self):
         """Return the arrays to train, each with its gradient in ``.grad``."""
         return self.params
+
+
+def differences(model, cls, originals, gru, init_state):
+    """Yield, in words, how a scratch model differs from a float32 one around `gru`."""
+    if model.forward_fn is not gru:
+        yield f"its forward_fn must be {gru.__module__}.gru, not {model.forward_fn!r}"
+    if model.init_state is not init_state:
+        yield f"its init_state must be {gru.__module__}.init_gru_state, not {model.init_state!r}"
+    yield from replaced("it", model, cls, originals)
+    V, H = model.vocab_size, model.num_hiddens
+    shapes = 3 * [(V, H), (H, H), (H,)] + [(H, V), (V,)]
+    if [tuple(param.shape) for param in model.params] != shapes:
+        yield "its params have other shapes than those of get_params"
+    for param in model.params:
+        if "float32" not in str(param.dtype) or device_of(param) != model.device:
+            found = f"{param.dtype} on {device_of(param)}"
+            yield f"its params must be float32 on {model.device}, not {found}"

@@ -5,6 +5,7 @@ import random
 import sys
 
 from d2l_gru._checks import check_int, check_number
+from d2l_gru._models import vocab_size_of
 
 
 def check_completion(prefix, num_preds, vocab, temperature):
@@ -26,6 +27,21 @@ def check_prefix(prefix, vocab):
         raise ValueError(f"prefix {prefix!r} holds {unknown}, which the vocabulary lacks")
 
 
+def check_vocab(model, vocab):
+    """Raise ValueError unless the model's ``vocab_size``, if it has one, is that of `vocab`."""
+    size = vocab_size_of(model)
+    if size is not None:
+        _check_size(size, vocab)
+
+
+def _check_size(size, vocab):
+    if size != len(vocab):
+        raise ValueError(
+            f"the model has a vocabulary of {size} tokens, but vocab has {len(vocab)}: pass the "
+            "vocab that the model was trained with"
+        )
+
+
 def complete(prefix, num_preds, vocab, temperature, read):
     """Return the prefix and `num_preds` characters more.
 
@@ -36,7 +52,9 @@ def complete(prefix, num_preds, vocab, temperature, read):
     """
     ids = unread = vocab[list(prefix)]
     for _ in range(num_preds):
-        unread = [_choose(read(unread), temperature)]
+        logits = read(unread)
+        _check_size(len(logits), vocab)
+        unread = [_choose(logits, temperature)]
         ids = ids + unread
     return "".join(vocab.to_tokens(ids))
 

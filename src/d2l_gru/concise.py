@@ -2,8 +2,13 @@
 
 import types
 
+import numpy
+
+from d2l_gru._blocks import draw
 from d2l_gru._checks import check_context, check_device, check_int, check_shape, check_token_ids
-from d2l_gru._mxnet import gluon, init, np
+from d2l_gru._mxnet import gluon, np
+from d2l_gru._plain import methods, replaced
+from d2l_gru.device import try_gpu
 
 
 def _with_fast_concatenation(layer):
@@ -35,12 +40,13 @@ class RNNModel(gluon.HybridBlock):
     """A character language model around a Gluon layer: token ids in, logits out.
 
     Args:
-        rnn_layer: such as ``gluon.rnn.GRU(256)``, of layout TNC.
+        rnn_layer: a ``GRU``, ``LSTM`` or ``RNN`` of ``gluon.rnn``, of layout TNC, such as
+            ``gluon.rnn.GRU(256)``.
         vocab_size: at least 1.
 
     Raises:
         ValueError: `vocab_size` is below 1 or not the layer's ``input_size``, or the layer is
-            bidirectional or not of layout TNC.
+            bidirectional, not of layout TNC, or has a projection or ``use_sequence_length``.
         TypeError: `rnn_layer` is no such layer.
 
     Source: Dive into Deep Learning, ``d2l.RNNModel``, 2019.
@@ -54,6 +60,13 @@ class RNNModel(gluon.HybridBlock):
             raise ValueError(f"rnn_layer must have layout 'TNC', not {rnn_layer._layout!r}")
         if rnn_layer._dir != 1:
             raise ValueError("rnn_layer must not be bidirectional: it would read what it predicts")
+        if rnn_layer._projection_size:
+            raise ValueError(
+                f"rnn_layer must have no projection, but its projection_size is "
+                f"{rnn_layer._projection_size}"
+            )
+        if rnn_layer._use_sequence_length:
+            raise ValueError("rnn_layer must not have use_sequence_length: all rows are full")
         self.vocab_size = check_int("vocab_size", vocab_size, 1)
         if rnn_layer._input_size not in (0, vocab_size):
             raise ValueError(
@@ -71,7 +84,8 @@ class RNNModel(gluon.HybridBlock):
             state: as from `begin_state`.
 
         Raises:
-            ValueError: an id is out of range, or X and the state do not fit together.
+            ValueError: an id is out of range (ids on a GPU are not read back), or X and the state
+                do not fit together.
         """
         check_token_ids("X", X, self.vocab_size)
         infos = self.rnn.state_info(X.shape[0])
@@ -86,12 +100,22 @@ class RNNModel(gluon.HybridBlock):
 
     def hybrid_forward(self, F, X, state):
         """Return what `forward` does, as one graph: F is MXNet's arrays, or its symbols."""
-        H, state = self.rnn(F.npx.one_hot(F.np.transpose(X), self.vocab_size), state)
+        inputs = F.npx.one_hot(F.np.transpose(X), self.vocab_size, dtype=self.rnn._dtype)
+        H, state = self.rnn(inputs, state)
         return self.dense(F.np.reshape(H, (-1, self.rnn._hidden_size))), state
 
-    def begin_state(self, batch_size, device):
-        """Return the first state, a list of arrays of zeros (layers, batch_size, hiddens)."""
+    def begin_state(self, batch_size, device=None, ctx=None):
+        """Return the first state, a list of arrays of zeros (layers, batch_size, hiddens).
+
+        Args:
+            device: None for where the parameters are; ``ctx`` is its name of 2019.
+        """
         batch_size = check_int("batch_size", batch_size, 1)
+        device = ctx if device is None else device
+        if device is None:
+            weight = self.rnn.l0_i2h_weight
+            drawn = weight._data is not None or weight._deferred_init
+            device = weight.list_ctx()[0] if drawn else try_gpu()
         return self.rnn.begin_state(batch_size=batch_size, ctx=check_context(device))
 
     def prepare(self, device):
@@ -100,17 +124,54 @@ class RNNModel(gluon.HybridBlock):
         Raises:
             ValueError: they are on another device.
         """
-        check_context(device)
-        params = self.collect_params()
-        if any(param._data is None and not param._deferred_init for param in params.values()):
-            self.initialize(init=init.Normal(0.01), ctx=device)
-        for name, param in params.items():
-            if param.list_ctx() != [device]:
-                raise ValueError(f"{name} is on {param.list_ctx()}, but {device} is asked for")
-        if any(param._data is None for param in params.values()):
+        draw(self, check_context(device))
+        if any(param._data is None for param in self.collect_params().values()):
             self(np.zeros((1, 1), dtype="int32", ctx=device), self.begin_state(1, device))
 
     def parameters(self):
         """Return the arrays to train, each with its gradient in ``.grad``."""
         params = self.collect_params().values()
         return [param.data() for param in params if param.grad_req != "null"]
+
+
+_CALLS = "__call__", "forward", "hybrid_forward"
+_ORIGINALS = {
+    cls: methods(cls, *_CALLS, *more)
+    for cls, more in (
+        (RNNModel, ("begin_state", "parameters")),
+        (gluon.rnn.GRU, ("begin_state", "state_info")),
+        (gluon.nn.Dense, ()),
+    )
+}
+
+
+def differences(model):
+    """Yield, in words, how a model differs from a float32 `RNNModel` around a ``gluon.rnn.GRU``."""
+    layer, dense = model.rnn, model.dense
+    if getattr(layer, "_mode", None) != "gru":
+        yield f"its layer must be a gluon.rnn.GRU, not {layer!r}"
+    parts = zip(
+        ("the model", "its rnn", "its dense"), (model, layer, dense), _ORIGINALS, strict=True
+    )
+    for name, part, cls in parts:
+        if changed := list(replaced(name, part, cls, _ORIGINALS[cls])):
+            yield from changed
+            return
+        if part._forward_hooks or part._forward_pre_hooks or part._callback:
+            yield f"{name} has hooks"
+    if (layer._layout, layer._dir, layer._use_sequence_length) != ("TNC", 1, False):
+        yield f"its rnn is not as RNNModel takes it: {layer!r}"
+    params = list(model.collect_params().values())
+    if dense.act is not None or dense.bias is None:
+        yield f"its dense must have biases and no activation, not be {dense!r}"
+    elif {*map(id, params)} != {*map(id, arrays(model))}:
+        yield "it has other parameters than those of its rnn and dense"
+    if kinds := {str(numpy.dtype(param.dtype)) for param in params} - {"float32"}:
+        yield f"its parameters must be float32, not {', '.join(kinds)}"
+
+
+def arrays(model):
+    """Return the parameters of a model without `differences`, layer by layer, then the output's."""
+    kinds = "i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias"
+    names = [f"l{i}_{kind}" for i in range(model.rnn._num_layers) for kind in kinds]
+    return [getattr(model.rnn, name) for name in names] + [model.dense.weight, model.dense.bias]

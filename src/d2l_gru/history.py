@@ -17,7 +17,7 @@ def perplexity(loss):
 
 @dataclasses.dataclass
 class History:
-    """What a training run measured, one entry for each epoch.
+    """What a training run measured, one entry for each epoch: NaN or infinite if it diverged.
 
     Attributes:
         perplexity: training perplexity, the mean loss of the epoch in the exponent.

@@ -68,7 +68,7 @@ def read_reset_after(params):
 
 
 def _known(ids, vocab_size):
-    if max(ids) >= vocab_size:
+    if not 0 <= min(ids) <= max(ids) < vocab_size:
         check_token_ids("X", numpy.array([ids]), vocab_size)
     return ids
 

@@ -8,9 +8,11 @@ import time
 
 import numpy
 
-from d2l_gru._checks import check_int, check_positive, check_shape, check_token_ids
+from d2l_gru._blocks import backward, parameters
+from d2l_gru._checks import check_int, check_minibatch, check_positive
 from d2l_gru._graphs import summed_loss
-from d2l_gru._mxnet import autograd, mxnet, np, npx
+from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
+from d2l_gru._mxnet import autograd, gluon, mxnet, np, npx
 from d2l_gru.history import perplexity
 from d2l_gru.training import grad_clipping, gradient_norm, sgd
 
@@ -21,7 +23,7 @@ class DataParallel:
     """Replicas of one model, and the store that adds their gradients up.
 
     Args:
-        models: replicas (`RNNModelScratch` or `RNNModel`), each on a device of its own.
+        models: replicas of a model, as for `train`, each on a device of its own.
         kvstore: a store of ``mxnet.kv.create``, or the name of one: "device" adds up on the GPUs,
             "local" on the CPU, "dist_sync" over all workers of a job.
 
@@ -40,8 +42,11 @@ class DataParallel:
         self.models = list(models)
         if not self.models:
             raise ValueError("models must hold at least one model, but it is empty")
-        self.params = [list(model.parameters()) for model in self.models]
-        shapes = [[param.shape for param in params] for params in self.params]
+        self.params = [parameters(model) for model in self.models]
+        whole = [
+            params + _frozen(model) for model, params in zip(self.models, self.params, strict=True)
+        ]
+        shapes = [[param.shape for param in params] for params in whole]
         if differing := [other for other in shapes if other != shapes[0]]:
             raise ValueError(f"replicas differ in shape: {shapes[0]} and {differing[0]}")
         self.devices = [params[0].ctx for params in self.params]
@@ -50,9 +55,9 @@ class DataParallel:
         if isinstance(kvstore, str) and kvstore not in STORES:
             raise ValueError(f"kvstore must be one of {', '.join(STORES)}, not {kvstore!r}")
         self.store = mxnet.kv.create(kvstore) if isinstance(kvstore, str) else kvstore
-        self._sums = {}  # keys of the store, by the number of values
+        self._sums, self._keys = {}, len(whole[0])  # keys of the store, by the number of values
         self.rank, self.num_workers = self.store.rank, self.store.num_workers
-        for key, replicas in enumerate(zip(*self.params, strict=True)):
+        for key, replicas in enumerate(zip(*whole, strict=True)):
             self.store.init(key, replicas[0])
             self.store.pull(key, out=list(replicas))
         npx.waitall()
@@ -76,6 +81,8 @@ class DataParallel:
         """Replace the gradients of every replica by their sum over devices and workers."""
         for key, replicas in enumerate(zip(*self.params, strict=True)):
             grads = [param.grad for param in replicas]
+            if grads[0] is None:  # it is frozen
+                continue
             self.store.push(key, grads, priority=-key)
             self.store.pull(key, out=grads, priority=-key)
 
@@ -86,7 +93,7 @@ class DataParallel:
             return array
         key = self._sums.get(array.size)
         if key is None:
-            key = self._sums[array.size] = len(self.params[0]) + len(self._sums)
+            key = self._sums[array.size] = self._keys + len(self._sums)
             self.store.init(key, np.zeros(array.size))
         summed = np.zeros(array.size)
         self.store.push(key, np.array(array.reshape(-1)))
@@ -165,14 +172,13 @@ def train_step_parallel(parallel, X, Y, states, lr, clip):
     Raises:
         ValueError: the rows cannot be dealt out evenly, or what `train_step` raises.
     """
-    check_shape("Y", Y, X.shape)
     states, losses = _backward(parallel, X, Y, states)
     parallel.add_gradients()
+    trained = [[p for p in params if p.grad is not None] for params in parallel.params]
     norms = [
-        gradient_norm(params) if clip is None else grad_clipping(params, clip)
-        for params in parallel.params
+        gradient_norm(params) if clip is None else grad_clipping(params, clip) for params in trained
     ]
-    for params in parallel.params:
+    for params in trained:
         sgd(params, lr)
     first = parallel.devices[0]
     return sum(loss.as_in_ctx(first) for loss in losses), norms[0], states
@@ -180,19 +186,30 @@ def train_step_parallel(parallel, X, Y, states, lr, clip):
 
 def _backward(parallel, X, Y, states):
     """Leave in each replica the gradients of its part; return its new state and summed loss."""
+    vocab_size = vocab_size_of(parallel.models[0])
+    check_minibatch(X, Y, vocab_size)  # before they go to devices that would have to be waited for
     rows, new_states, losses = parallel.rows(X.shape[0]), [], []
     for i, (model, device, part) in enumerate(
         zip(parallel.models, parallel.devices, rows, strict=True)
     ):
         x, y = X[part].as_in_ctx(device), Y[part].as_in_ctx(device)
-        state = model.begin_state(x.shape[0], device) if states is None else states[i]
-        state = [H.detach() for H in state]
         with autograd.record():
-            Y_hat, state = model(x, state)
-            check_token_ids("Y", y, Y_hat.shape[-1])
+            H = begin_state(model, x.shape[0], device) if states is None else detached(states[i])
+            Y_hat, state = model(x, H)
+            check_logits(Y_hat, y)
+            if vocab_size is None:
+                check_minibatch(X, Y, Y_hat.shape[-1])
             summed = summed_loss(Y_hat, y)
             l = summed / Y.size  # of the whole minibatch, so that sums over the parts are means
-        l.backward()
+        backward(l)
         new_states.append(state)
         losses.append(summed.detach())
     return new_states, losses
+
+
+def _frozen(model):
+    """Return the arrays that are not trained, which the replicas must share, too."""
+    if isinstance(model, gluon.Block):
+        params = model.collect_params().values()
+        return [param.data() for param in params if param.grad_req == "null"]
+    return [param for param in getattr(model, "params", ()) if param.grad is None]

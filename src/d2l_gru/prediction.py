@@ -1,12 +1,13 @@
 """Completing a text, greedily or by sampling."""
 
+from d2l_gru import concise, scratch
+from d2l_gru._blocks import prepare
 from d2l_gru._checks import check_context
-from d2l_gru._mxnet import gluon, np
-from d2l_gru.completion import check_completion, complete
-from d2l_gru.concise import RNNModel
+from d2l_gru._models import begin_state
+from d2l_gru._mxnet import autograd, np
+from d2l_gru.completion import check_completion, check_vocab, complete
 from d2l_gru.device import try_gpu
 from d2l_gru.inference import read_reset_after, read_reset_before
-from d2l_gru.scratch import RNNModelScratch, gru
 
 
 def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
@@ -15,7 +16,9 @@ def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
     Args:
         prefix: a str of characters that `vocab` knows, at least one.
         num_preds: how many characters to add, at least 0.
-        model: as for `train`.
+        model: as for `train`.  A float32 `RNNModel` around a ``gluon.rnn.GRU``, or an
+            `RNNModelScratch` around `gru`, in which nothing was replaced and that has no hooks, is
+            read in NumPy, which is many times as fast; any other model is called.
         vocab: the `Vocab` that the model was trained with.
         device: where the model is; None for `try_gpu()`.
         temperature: 0 takes the likeliest character each time. Above 0 the character is drawn from
@@ -27,29 +30,32 @@ def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
 
     Raises:
         ValueError: the prefix is empty or holds a character out of the vocabulary, `num_preds` or
-            `temperature` is negative, or the model is on another device.
+            `temperature` is negative, the model is on another device, or it is of another number
+            of tokens than `vocab`.
         TypeError: the prefix is not a str, or a number is not a number.
 
     Source: Dive into Deep Learning, ``d2l.predict_ch8``, 2019, to which sampling was added.
     """
     check_completion(prefix, num_preds, vocab, temperature)
     device = try_gpu() if device is None else check_context(device)
-    model.prepare(device)
-    read = _reader_in_numpy(model) or _reader(model, device)
-    return complete(prefix, num_preds, vocab, temperature, read)
+    check_vocab(model, vocab)
+    prepare(model, device)
+    with autograd.pause(train_mode=False):
+        read = _reader_in_numpy(model) or _reader(model, device)
+        return complete(prefix, num_preds, vocab, temperature, read)
 
 
 def _reader_in_numpy(model):
-    """Return a reader of the package's own models, which is many times as fast; None of others."""
-    if type(model) is RNNModelScratch and model.forward_fn is gru:
+    """Return a reader of the package's own models; None where it may not stand for the model."""
+    if isinstance(model, scratch.RNNModelScratch) and not any(scratch.differences(model)):
         return read_reset_before([param.asnumpy() for param in model.params])
-    if type(model) is RNNModel and type(model.rnn) is gluon.rnn.GRU:
-        return read_reset_after([p.data().asnumpy() for p in model.collect_params().values()])
+    if isinstance(model, concise.RNNModel) and not any(concise.differences(model)):
+        return read_reset_after([param.data().asnumpy() for param in concise.arrays(model)])
     return None
 
 
 def _reader(model, device):
-    state = model.begin_state(1, device)
+    state = begin_state(model, 1, device)
 
     def read(ids):
         nonlocal state

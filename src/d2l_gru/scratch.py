@@ -1,5 +1,6 @@
 """The GRU from scratch: parameters, state, one equation a line, and a language model around it."""
 
+from d2l_gru import _scratch_model
 from d2l_gru._checks import (
     check_context,
     check_device,
@@ -8,6 +9,7 @@ from d2l_gru._checks import (
     check_token_ids,
 )
 from d2l_gru._mxnet import np, npx
+from d2l_gru._plain import methods
 from d2l_gru._scratch_model import ScratchModel
 
 
@@ -124,8 +126,17 @@ class RNNModelScratch(ScratchModel):
             state: as from `begin_state`.
 
         Raises:
-            ValueError: an id is out of range, or X is not on the model's device.
+            ValueError: an id is out of range (ids on a GPU are not read back), or X is not on the
+                model's device.
         """
         check_token_ids("X", X, self.vocab_size)
         check_device("X", X, self.device)
         return self.forward_fn(npx.one_hot(X.T, self.vocab_size), state, self.params)
+
+
+_METHODS = methods(RNNModelScratch, "__call__", "begin_state", "parameters")
+
+
+def differences(model):
+    """Yield, in words, how a model differs from an `RNNModelScratch` around `gru`."""
+    return _scratch_model.differences(model, RNNModelScratch, _METHODS, gru, init_gru_state)

@@ -13,7 +13,9 @@ def _device(kind, number):
 
 
 def check_torch_device(device):
-    """Return `device` as a ``torch.device``, with its number if it is a GPU.
+    """Return `device` as the ``torch.device`` that its tensors name.
+
+    That is "cpu" for "cpu:0", and "cuda:0" for "cuda" where that is the current GPU.
 
     Raises:
         TypeError: it is none, nor the name of one.
@@ -24,9 +26,11 @@ def check_torch_device(device):
         device = torch.device(device)
     except RuntimeError as error:
         raise TypeError(f"device must be a torch.device or its name: {error}") from None
-    if device.type == "cuda" and device.index is None:  # pragma: no cover - needs a GPU
-        # Arrays there call it cuda:0.
-        device = torch.device("cuda", torch.cuda.current_device())
+    if device.type in ("cpu", "meta"):  # of each there is one
+        return torch.device(device.type)
+    if device.index is None:
+        number = torch.cuda.current_device() if device.type == "cuda" else 0
+        return torch.device(device.type, number)
     return device
 
 

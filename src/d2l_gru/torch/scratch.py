@@ -1,6 +1,8 @@
 """The GRU from scratch in PyTorch: parameters, state, one equation a line, and a model."""
 
+from d2l_gru import _scratch_model
 from d2l_gru._checks import check_device, check_gru, check_int
+from d2l_gru._plain import methods
 from d2l_gru._scratch_model import ScratchModel
 from d2l_gru.torch._ids import check_ids
 from d2l_gru.torch._torch import torch
@@ -128,9 +130,17 @@ class RNNModelScratch(ScratchModel):
         """
         check_ids("X", X, self.vocab_size)
         check_device("X", X, self.device)
-        inputs = torch.nn.functional.one_hot(X.T, self.vocab_size).to(torch.float32)
+        inputs = torch.nn.functional.one_hot(X.T.long(), self.vocab_size).to(torch.float32)
         return self.forward_fn(inputs, state, self.params)
 
     def prepare(self, device):
         """Raise ValueError unless the parameters are on `device`."""
         super().prepare(check_torch_device(device))
+
+
+_METHODS = methods(RNNModelScratch, "__call__", "begin_state", "parameters")
+
+
+def differences(model):
+    """Yield, in words, how a model differs from an `RNNModelScratch` around `gru`."""
+    return _scratch_model.differences(model, RNNModelScratch, _METHODS, gru, init_gru_state)

@@ -3,10 +3,12 @@
 import random
 import time
 
-from d2l_gru._checks import check_positive, check_seed, check_shape
+from d2l_gru._checks import check_positive, check_seed
+from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
 from d2l_gru.history import check_run, perplexity, record_epochs
 from d2l_gru.showing import train_and_show
-from d2l_gru.torch._ids import check_ids
+from d2l_gru.torch._ids import check_minibatch
+from d2l_gru.torch._modules import parameters, prepare, to_train
 from d2l_gru.torch._torch import torch
 from d2l_gru.torch.device import check_torch_device, try_gpu
 from d2l_gru.torch.prediction import predict
@@ -30,8 +32,14 @@ def set_seed(seed):
 def sgd(params, lr):
     """Take one step of gradient descent: subtract `lr` times its gradient from each tensor.
 
+    Args:
+        params: tensors with gradients: a list, a generator such as ``model.parameters()``, a model,
+            or one tensor.  Frozen ones, which do not require a gradient, and ones that the loss did
+            not reach are left alone, as by ``torch.optim``.
+        lr: learning rate, > 0.
+
     Raises:
-        ValueError: `lr` is not above 0, or a tensor has no gradient.
+        ValueError: `lr` is not above 0, or no tensor has a gradient.
     """
     lr = check_positive("lr", lr)
     for param in _with_gradients(params):
@@ -39,52 +47,70 @@ def sgd(params, lr):
 
 
 def _with_gradients(params):
-    for param in params:
-        if param.grad is None:
-            shape = tuple(param.shape)
-            raise ValueError(f"a tensor of shape {shape} has no gradient: call backward()")
-    return params
+    params = to_train(params)
+    if found := [param for param in params if param.grad is not None]:
+        return found
+    shapes = ", ".join(str(tuple(param.shape)) for param in params)
+    raise ValueError(f"no tensor has a gradient, of shape {shapes}: call backward()")
+
+
+def gradient_norm(params):
+    """Return the joint Euclidean norm of the gradients, a tensor of shape ().
+
+    Args:
+        params: as for `sgd`.
+
+    Raises:
+        ValueError: no tensor has a gradient.
+    """
+    return _norm(_with_gradients(params)).float()
 
 
 @torch.no_grad()
-def gradient_norm(params):
-    """Return the joint Euclidean norm of the tensors' gradients, a tensor of shape ()."""
-    return torch.sqrt(sum((param.grad**2).sum() for param in _with_gradients(params)))
+def _norm(params):
+    # In float64, since the square of 1e20 is not a float32; Apple's GPUs have no other.
+    dtype = torch.float32 if params[0].device.type == "mps" else torch.float64
+    norms = [torch.linalg.vector_norm(param.grad, dtype=dtype) for param in params]
+    return torch.linalg.vector_norm(torch.stack(norms))
 
 
 @torch.no_grad()
 def grad_clipping(params, theta):
     """Scale all gradients by one factor so that their joint norm is at most `theta`, in place.
 
+    A gradient that is infinite or NaN makes the norm so, and stays NaN: the parameters, and the
+    next perplexity, become NaN.
+
     Args:
-        params: tensors with gradients, or a model with such ``parameters()``.
+        params: as for `sgd`.
         theta: the largest norm allowed, > 0.
 
     Returns:
         The norm before clipping, a tensor of shape ().
 
     Raises:
-        ValueError: `theta` is not above 0, or a tensor has no gradient.
+        ValueError: `theta` is not above 0, or no tensor has a gradient.
 
     Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
     2013.
     """
     theta = check_positive("theta", theta)
-    params = list(params.parameters() if hasattr(params, "parameters") else params)
-    norm = gradient_norm(params)
+    params = _with_gradients(params)
+    norm = _norm(params)
     # Multiplying by min(1, theta / norm) needs no `if`, so nothing waits for the device.
-    scale = torch.clamp(theta / torch.clamp(norm, min=1e-12), max=1)
+    scale = torch.clamp(theta / norm, max=1)
     for param in params:
         param.grad *= scale
-    return norm
+    return norm.float()
 
 
 def train_step(model, X, Y, state, lr, device, clip):
     """Update the model once, from one minibatch.
 
     Args:
-        X, Y: token ids (batch_size, num_steps).
-        state: what the step before returned, which is detached; None to start at zero.
+        X, Y: token ids (batch_size, num_steps).  They are checked on the CPU, and move to `device`
+            afterwards; ids that are on a GPU already are not read back.
+        state: what the step before returned, which is detached; None to start anew.
         model, lr, device, clip: as for `train_epoch`.
 
     Returns:
@@ -92,18 +118,20 @@ def train_step(model, X, Y, state, lr, device, clip):
         are tensors of shape (), which nothing has waited for.
 
     Raises:
-        ValueError: ids are out of range, or X and Y of unequal shapes.
+        ValueError: ids are out of range, X and Y are of unequal shapes, or the model's logits are,
+            or all parameters are frozen.
     """
-    check_ids("X", X, model.vocab_size)
-    check_ids("Y", Y, model.vocab_size)
-    check_shape("Y", Y, X.shape)
-    X, Y = X.to(device), Y.to(device)
-    if state is None:
-        state = model.begin_state(X.shape[0], device)
-    state = [H.detach() for H in state]
-    Y_hat, state = model(X, state)
-    l = torch.nn.functional.cross_entropy(Y_hat, Y.T.reshape(-1))
-    params = list(model.parameters())
+    vocab_size = vocab_size_of(model)
+    check_minibatch(X, Y, vocab_size)
+    inputs, labels = X.to(device, torch.int64), Y.to(device, torch.int64)
+    # A first state may have parameters; one that is carried ends its gradient here.
+    H = begin_state(model, X.shape[0], device) if state is None else detached(state)
+    Y_hat, state = model(inputs, H)
+    check_logits(Y_hat, Y)
+    if vocab_size is None:
+        check_minibatch(X, Y, Y_hat.shape[-1])
+    l = torch.nn.functional.cross_entropy(Y_hat, labels.T.reshape(-1))
+    params = to_train(parameters(model))
     for param in params:
         param.grad = None  # PyTorch would add to it
     l.backward()
@@ -119,7 +147,7 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
     goes on, its gradient does not.  With random sampling it starts at zero each time.
 
     Args:
-        model: `RNNModelScratch`, `RNNModel`, or anything with their methods and ``vocab_size``.
+        model: as for `train`.
         train_iter: minibatches (X, Y) of token ids (batch_size, num_steps); a true attribute
             ``use_random_iter`` says that they are no continuation of each other.
         lr: learning rate, > 0.
@@ -133,8 +161,8 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
         ValueError: `train_iter` yields nothing, or ids out of range or of unequal shapes.
     """
     carry = not getattr(train_iter, "use_random_iter", False)
-    state, total, num_tokens = None, 0.0, 0
-    largest = torch.zeros((), device=check_torch_device(device))
+    device = check_torch_device(device)
+    state, total, num_tokens, largest = None, 0.0, 0, torch.zeros((), device=device)
     start = time.perf_counter()
     for X, Y in train_iter:
         loss, norm, state = train_step(model, X, Y, state if carry else None, lr, device, clip)
@@ -161,9 +189,21 @@ def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=
     """Train with stochastic gradient descent, and show a progress bar.
 
     Args:
-        model, train_iter, lr, clip: as for `train_epoch`.
+        model: `RNNModelScratch`, `RNNModel`, or a model of your own with these two methods:
+
+            - ``model(X, state)`` returns logits (num_steps * batch_size, vocab_size), step by step,
+              and the new state: a tensor, or a list or tuple of some.  X is token ids
+              (batch_size, num_steps).
+            - ``begin_state(batch_size, device)`` returns the first state.  Its arguments may have
+              any order if they are called so.
+
+            An ``nn.Module`` needs no more; another object also needs ``parameters()``.  Those that
+            do not require a gradient are frozen.  Where there is a method ``prepare(device)``,
+            which raises unless the model is there, it is called, and where there is a
+            ``vocab_size``, ids are checked before they are read.
+        train_iter, lr, clip: as for `train_epoch`.
         num_epochs: at least 1.
-        device: where the model is; None for `try_gpu()`.
+        device: where the model is; None for `try_gpu()`.  Only a new `RNNModel` is moved there.
         on_epoch: function (epoch from 1, `History`), called after each epoch.
 
     Returns:
@@ -175,8 +215,7 @@ def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=
     lr, num_epochs = check_positive("lr", lr), check_run(num_epochs, on_epoch)
     if clip is not None:
         clip = check_positive("clip (None for no clipping)", clip)
-    device = try_gpu() if device is None else check_torch_device(device)
-    model.prepare(device)
+    device = prepare(model, try_gpu() if device is None else device)
     return record_epochs(
         lambda: train_epoch(model, train_iter, lr, device, clip), num_epochs, on_epoch
     )

@@ -94,6 +94,7 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: d2l.Vocab([[], []]), ValueError, ["at least one token"]),
         (lambda: d2l.Vocab(["a"], min_freq=-1), ValueError, ["min_freq", "-1", ">= 0"]),
         (lambda: d2l.Vocab(["a"], min_freq=1.5), TypeError, ["min_freq", "1.5", NO_WHOLE]),
+        (lambda: d2l.Vocab(["a"], 0, "<pad>"), TypeError, ["reserved_tokens", "list", "'<pad>'"]),
         (lambda: VOCAB.to_tokens(5), IndexError, ["5", "[0, 5)"]),
         (lambda: VOCAB.to_tokens([0, -1]), IndexError, ["-1", "[0, 5)"]),
         (lambda: VOCAB.to_tokens(1.7), (TypeError, IndexError), ["1.7"]),
@@ -185,6 +186,8 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: d2l.sgd([], 1), ValueError, ["no array", "once only"]),
         (lambda: d2l.sgd([5], 1), TypeError, ["arrays", "not int"]),
         (lambda: d2l.sgd(without_gradients(), 1), ValueError, ["no array to train", "attach_grad"]),
+        (lambda: d2l.sgd([array()], 1, 0), ValueError, ["batch_size", "0", ">= 1"]),
+        (lambda: d2l.sgd([array()], 1, 0.5), TypeError, ["batch_size", "0.5", NO_WHOLE]),
     ],
     "gradient_norm": [
         (lambda: d2l.gradient_norm([array(grad=False)]), ValueError, ["gradient"]),
@@ -243,6 +246,8 @@ CASES = {  # name: [(call, error, what the message must say)]
         (lambda: predict(temperature=float("inf")), ValueError, ["temperature", "inf", "finite"]),
         (lambda: predict(temperature=10**400), ValueError, ["temperature", "finite"]),
         (lambda: predict(temperature="x"), TypeError, ["temperature", "'x'", ">= 0"]),
+        (lambda: predict(" ", vocab=WORDS), ValueError, ["prefix", "' '", "one word"]),
+        (lambda: predict("time flies", vocab=WORDS), ValueError, ["['flies']", "vocabulary"]),
         (lambda: predict("ab", vocab=d2l.Vocab(list("abcde"))), ValueError, ["5 tokens", "has 6"]),
         (lambda: predict("ab", vocab=d2l.Vocab(list("ab"))), ValueError, ["5 tokens", "has 3"]),
     ],
@@ -275,6 +280,10 @@ for name in ("seq_data_iter_consecutive", "seq_data_iter_random", "SeqDataLoader
         (lambda f=sample: f([0.5, 1.5] * 4, 1, 2), (TypeError, ValueError), ["corpus", "0.5"]),
         (lambda f=sample: f(np.zeros((9, 2), dtype="int32"), 1, 2), ValueError, ["(9, 2)"]),
         (lambda f=sample: f([2**31] * 9, 1, 2), ValueError, [str(2**31), "2**31"]),
+        (lambda f=sample: f([0] * 8 + [-5], 1, 2), ValueError, ["corpus holds -5", "[0, 2**31)"]),
+        (lambda f=sample: f(numpy.full(9, -1), 1, 2), ValueError, ["corpus holds -1"]),
+        # As the class of 2019 was called, with the sizes first.
+        (lambda f=sample: f(32, 35, False), TypeError, ["corpus", "32", "load_data_time_machine"]),
     ]
 for make in (scratch, concise):
     CASES["RNNModelScratch" if make is scratch else "RNNModel"] += [
@@ -327,11 +336,11 @@ def test_a_bad_seed_changes_nothing():
     assert random.getstate() == state
 
 
-def test_a_vocabulary_without_the_prefixes_is_refused_before_training():
+def test_a_vocabulary_that_is_not_the_model_s_is_refused_before_training():
     model = scratch()
     before = model.params[1].asnumpy()
-    with pytest.raises(ValueError, match="time traveller"):
-        d2l.train_ch8(model, d2l.SeqDataLoader(IDS, 2, 3), WORDS, 1, 1, CPU)
+    with pytest.raises(ValueError):
+        d2l.train_ch8(model, d2l.SeqDataLoader(IDS, 2, 3), LETTERS, 1, 1, CPU)
     numpy.testing.assert_array_equal(model.params[1].asnumpy(), before)
 
 

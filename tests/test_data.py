@@ -1,6 +1,7 @@
 """Cleaning, tokens and vocabulary."""
 
 import collections
+import itertools
 
 import pytest
 
@@ -141,5 +142,31 @@ def test_the_sample_serves_the_book(monkeypatch):
     assert "time traveller" in "".join(vocab.to_tokens(ids[:10_000]))
 
 
-def test_tuples_of_tokens_are_lines_too():
-    assert d2l.Vocab([("a", "b"), ("b",)]).idx_to_token == ["<unk>", "b", "a"]
+def test_tuples_are_tokens_as_pairs_of_words_are_in_the_chapter_on_language_models():
+    words = ["of", "the", "of", "the", "sun"]
+    pairs = list(itertools.pairwise(words))
+    for tokens in (pairs, [pairs[:2], pairs[2:]]):  # as in 2020, and line by line as in 2019
+        vocab = d2l.Vocab(tokens)
+        assert vocab.token_freqs == [(("of", "the"), 2), (("the", "of"), 1), (("the", "sun"), 1)]
+        assert d2l.count_corpus(tokens) == dict(vocab.token_freqs)
+        assert vocab["of", "the"] == 1 and vocab["of", "sun"] == vocab.unk
+        assert vocab[pairs] == [1, 2, 1, 3] and vocab.to_tokens(1) == ("of", "the")
+
+
+@pytest.mark.parametrize(
+    ("how", "first", "unk"),
+    [
+        ({}, ["<unk>"], 0),
+        ({"reserved_tokens": None}, ["<unk>"], 0),
+        ({"reserved_tokens": ["<pad>", "<unk>", "<b>"]}, ["<unk>", "<pad>", "<b>"], 0),
+        ({"use_special_tokens": True}, ["<pad>", "<bos>", "<eos>", "<unk>"], 3),
+    ],
+)
+def test_reserved_tokens_come_first_and_are_not_counted(how, first, unk):
+    vocab = d2l.Vocab(["a", "<pad>", "a", "b"], **how)
+    counted = [token for token in ["a", "<pad>", "b"] if token not in first]
+    assert vocab.idx_to_token == first + counted
+    assert [token for token, _ in vocab.token_freqs] == counted
+    assert vocab.unk == vocab["<unk>"] == vocab["zz"] == unk
+    if how.get("use_special_tokens"):
+        assert (vocab.pad, vocab.bos, vocab.eos) == (0, 1, 2)

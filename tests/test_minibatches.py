@@ -189,3 +189,23 @@ def test_a_memory_mapped_corpus_stays_in_its_file(sample, dtype, tmp_path):
         for a, b in zip(ours, theirs, strict=True):
             assert a.dtype == b.dtype == "int32"
             numpy.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
+
+
+@both
+def test_ids_of_a_memory_map_are_checked_where_they_are_cut(sample, tmp_path):
+    ids = numpy.arange(200)
+    for bad in (-3, 2**31):
+        ids[150] = bad
+        mapped = numpy.memmap(tmp_path / "ids", "int64", mode="w+", shape=200)
+        mapped[:] = ids
+        loader = d2l.SeqDataLoader(mapped, 1, 7, sample is d2l.seq_data_iter_random)
+        with pytest.raises(ValueError, match=rf"in \[0, 2\*\*31\), but corpus holds {bad}$"):
+            list(loader)
+
+
+def test_a_loader_has_the_attributes_of_2019():
+    train_iter, vocab = d2l.load_data_time_machine(2, 5)
+    assert train_iter.vocab is vocab and (train_iter.batch_size, train_iter.num_steps) == (2, 5)
+    assert train_iter.data_iter_fn is d2l.seq_data_iter_consecutive is d2l.seq_data_iter_sequential
+    train_iter.use_random_iter = True
+    assert train_iter.data_iter_fn is d2l.seq_data_iter_random

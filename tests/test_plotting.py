@@ -214,3 +214,59 @@ def test_use_svg_display_makes_every_figure_an_svg(kernel):
     source = f"import d2l_gru as d2l; d2l.use_svg_display(); {plot}"
     ((kind, content),) = kernel.run(source)
     assert kind == "display_data" and set(content["data"]) == {"image/svg+xml", "text/plain"}
+
+
+ANIMATED = """if True:
+    import time, d2l_gru as d2l
+    animator = d2l.Animator("epoch", legend=["train", "test"], xlim=[1, 3])
+    for epoch in range(3):
+        animator.add(epoch + 1, [30 / (epoch + 1), epoch])
+        print(epoch)
+        time.sleep({pause})
+"""
+
+
+def svgs(messages):
+    return [
+        (kind, content["data"]["image/svg+xml"], content["transient"].get("display_id"))
+        for kind, content in messages
+        if "image/svg+xml" in content.get("data", {})
+    ]
+
+
+def test_an_animator_shows_its_curves_once_at_the_end_of_each_cell_that_adds_to_them(kernel):
+    first, second = (kernel.run(ANIMATED.format(pause=0)) for _ in range(2))
+    assert [kind for kind, _ in first if kind != "stream"] == ["display_data"]
+    ((_, svg, _),) = svgs(first)
+    assert svg == svgs(second)[0][1] and "<dc:date>" not in svg
+    assert kernel.run("1") and not svgs(kernel.run("1"))
+    ((kind, later, _),) = svgs(kernel.run("animator.add(4, [1, 1])"))
+    assert kind == "display_data" and later != svg
+
+
+@pytest.mark.processes
+def test_a_live_notebook_sees_the_curves_of_an_animator_grow(kernel):
+    shown = svgs(kernel.run(ANIMATED.format(pause=0.6), live=True))
+    assert [kind for kind, *_ in shown] == ["display_data", *["update_display_data"] * 3]
+    assert len({display_id for *_, display_id in shown}) == 1
+    assert len({svg for _, svg, _ in shown}) == 3
+
+
+def test_plot_makes_one_figure_the_same_each_time(kernel):
+    source = "import d2l_gru as d2l; d2l.plot([1, 2, 4], yscale='log', legend=['a'])"
+    ((_, svg, _),), ((_, again, _),) = (svgs(kernel.run(source)) for _ in range(2))
+    assert svg == again and "<dc:date>" not in svg
+
+
+def test_below_training_stands_no_history(kernel):
+    messages = kernel.run("""if True:
+        import os; os.environ["D2L_GRU_DATA"] = "sample"
+        import d2l_gru as d2l
+        from mxnet.gluon import rnn
+        train_iter, vocab = d2l.load_data_time_machine(8, 10, max_tokens=1000)
+        model = d2l.RNNModel(rnn.GRU(4), len(vocab))
+        d2l.train_ch8(model, train_iter, vocab, 1, 2, d2l.try_gpu())
+    """)
+    assert [kind for kind, _ in messages if kind != "stream"] == ["display_data"]
+    ((kind, content),) = kernel.run("d2l.train(model, train_iter, 1, 2, d2l.try_gpu())")
+    assert kind == "execute_result" and "History(2 epochs, " in content["data"]["text/plain"]

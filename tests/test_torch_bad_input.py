@@ -124,6 +124,7 @@ CASES = {  # name: [(call, error, what the message must say)]
     "sgd": [
         (lambda: d2l.sgd([leaf(True)], 0), ValueError, ["lr", "0", "> 0"]),
         (lambda: d2l.sgd([leaf(False)], 1), ValueError, ["(1,)", "no tensor", "backward()"]),
+        (lambda: d2l.sgd([leaf(True)], 1, 0), ValueError, ["batch_size", "0", ">= 1"]),
         (lambda: d2l.sgd([leaf(True).detach()], 1), ValueError, ["no tensor to train", "frozen"]),
         (
             lambda: d2l.sgd(nn().Linear(1, 1).named_parameters(), 1),
@@ -162,9 +163,9 @@ CASES = {  # name: [(call, error, what the message must say)]
     "to_mxnet": [(lambda: d2l.to_mxnet(None), TypeError, ["d2l_gru.torch", "None"])],
     "train_ch8": [
         (
-            lambda: d2l.train_ch8(scratch(), d2l.SeqDataLoader(IDS, 2, 3), VOCAB, 1, 1, "cpu"),
+            lambda: d2l.train_ch8(scratch(), d2l.SeqDataLoader(IDS, 2, 3), VOCAB, -1, 1, "cpu"),
             ValueError,
-            ["time traveller", "vocabulary"],
+            ["lr", "-1", "> 0"],
         ),
     ],
     "predict": [

@@ -34,26 +34,46 @@ _NAMES = {
         "set_seed",
         "sgd",
         "train",
-        "train_ch8",
         "train_epoch",
     ],
     "history": ["History", "perplexity"],
-    "prediction": ["predict", "predict_ch8"],
+    "prediction": ["predict"],
+    "ch8": ["predict_ch8", "train_ch8"],
     "device": ["try_all_gpus", "try_gpu"],
     "plotting": ["PerplexityCurve", "use_svg_display"],
 }
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+_OLD = {  # for old cells only, so they are not in __all__
+    "data": ["count_corpus"],
+    "ch8": ["seq_data_iter_sequential", "train_epoch_ch8"],
+    "series_of_2019": [
+        "Accumulator",
+        "Animator",
+        "DATA_HUB",
+        "DATA_URL",
+        "Timer",
+        "download",
+        "plot",
+        "plt",
+        "set_axes",
+        "set_figsize",
+    ],
+}
+_MODULE_OF = {name: module for of in (_NAMES, _OLD) for module in of for name in of[module]}
+_MISSING = (
+    "module {!r} has no attribute {!r}; of Dive into Deep Learning it has what the chapters on "
+    "recurrent networks use"
+)
 
-__all__ = sorted(_MODULE_OF)
+__all__ = sorted(name for names in _NAMES.values() for name in names)
 
 
 def __getattr__(name):
     if name not in _MODULE_OF:
-        raise AttributeError(f"module 'd2l_gru' has no attribute {name!r}")
+        raise AttributeError(_MISSING.format(__name__, name))
     value = getattr(importlib.import_module(f"d2l_gru.{_MODULE_OF[name]}"), name)
     globals()[name] = value  # the next look-up is an ordinary one
     return value
 
 
 def __dir__():
-    return sorted(set(globals()) | set(__all__))
+    return sorted(set(globals()) | set(_MODULE_OF))

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 import sys
 
 from d2l_gru._checks import check_int, check_number
@@ -16,14 +17,33 @@ def check_completion(prefix, num_preds, vocab, temperature):
     check_prefix(prefix, vocab)
 
 
+def of_words(vocab):
+    """Whether the tokens are words: one of them, apart from such as ``<unk>``, is longer than 1."""
+    return any(len(token) > 1 and not is_reserved(token) for token in vocab.idx_to_token)
+
+
+def is_reserved(token):
+    """Whether a token stands for no text, as ``<unk>`` and ``<pad>`` do."""
+    return isinstance(token, str) and re.fullmatch("<.+>", token) is not None
+
+
+def _split(text, vocab):
+    return text.split() if of_words(vocab) else list(text)
+
+
+def lacks(vocab, prefix):
+    """Return the tokens of `prefix` that are not in `vocab`, in alphabetical order."""
+    return sorted({token for token in _split(prefix, vocab) if token not in vocab.token_to_idx})
+
+
 def check_prefix(prefix, vocab):
-    """Raise TypeError or ValueError unless `prefix` is a str of characters that `vocab` knows."""
+    """Raise TypeError or ValueError unless `prefix` is a str of tokens that `vocab` knows."""
     if not isinstance(prefix, str):
         raise TypeError(f"prefix must be a str, not {prefix!r}")
-    if not prefix:
-        raise ValueError("prefix must hold at least one character, but it is ''")
-    unknown = sorted({token for token in prefix if token not in vocab.token_to_idx})
-    if unknown:
+    if not _split(prefix, vocab):
+        one = "word" if of_words(vocab) else "character"
+        raise ValueError(f"prefix must hold at least one {one}, but it is {prefix!r}")
+    if unknown := lacks(vocab, prefix):
         raise ValueError(f"prefix {prefix!r} holds {unknown}, which the vocabulary lacks")
 
 
@@ -43,20 +63,20 @@ def _check_size(size, vocab):
 
 
 def complete(prefix, num_preds, vocab, temperature, read):
-    """Return the prefix and `num_preds` characters more.
+    """Return the prefix and `num_preds` tokens more: characters, or words with spaces between them.
 
     Args:
         read: function of a list of ids, which follow those it read before, to the logits of the
-            character after them, a NumPy array (vocab_size,).
+            token after them, a NumPy array (vocab_size,).
         prefix, num_preds, vocab, temperature: as for `predict`.
     """
-    ids = unread = vocab[list(prefix)]
+    ids = unread = vocab[_split(prefix, vocab)]
     for _ in range(num_preds):
         logits = read(unread)
         _check_size(len(logits), vocab)
         unread = [_choose(logits, temperature)]
         ids = ids + unread
-    return "".join(vocab.to_tokens(ids))
+    return (" " if of_words(vocab) else "").join(vocab.to_tokens(ids))
 
 
 def _choose(logits, temperature):

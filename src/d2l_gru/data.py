@@ -55,46 +55,72 @@ def tokenize(lines, token="word"):
     raise ValueError(f"token must be 'word' or 'char', not {token!r}")
 
 
+def count_corpus(tokens):
+    """Count each token of a list of tokens, or of a list of such lists.
+
+    Returns:
+        A ``collections.Counter``.
+
+    Source: Dive into Deep Learning, ``d2l.count_corpus``, 2019.
+    """
+    tokens = list(tokens)
+    if tokens and isinstance(tokens[0], list):
+        tokens = [token for line in tokens for token in line]
+    return collections.Counter(tokens)
+
+
 class Vocab:
     """The map between tokens and ids: id 0 is ``<unk>``, then tokens by falling frequency.
 
     Tokens that are equally frequent are in alphabetical order.
 
     Args:
-        tokens: a list of str, or a list of lists of str.
+        tokens: a list of tokens, or a list of lists of tokens.  A token is a str, or a tuple of str
+            such as a pair of neighbouring words.
         min_freq: rarer tokens are left out, and become ``<unk>``.
+        reserved_tokens: a list of tokens whose ids follow that of ``<unk>``, such as ``<pad>``.
+        use_special_tokens: as in 2019, ids 0 to 3 are ``<pad>``, ``<bos>``, ``<eos>`` and
+            ``<unk>``, and attributes `pad`, `bos` and `eos` hold them.
 
     Attributes:
-        token_freqs: list of (token, count), in the order of the ids, ``<unk>`` left out.
-        idx_to_token: list of str.
-        token_to_idx: dict from str to int.
+        token_freqs: list of (token, count), in the order of the ids, ``<unk>`` and reserved tokens
+            left out.
+        idx_to_token: list of tokens.
+        token_to_idx: dict from token to int.
+        unk: the id of ``<unk>``.
 
     Raises:
         ValueError: there is no token, or `min_freq` is negative.
+        TypeError: `reserved_tokens` is not a list.
 
-    Source: Dive into Deep Learning, ``d2l.Vocab``, 2019, without its special tokens.
+    Source: Dive into Deep Learning, ``d2l.Vocab``, 2019 and 2020.
     """
 
-    def __init__(self, tokens, min_freq=0):
+    def __init__(self, tokens, min_freq=0, reserved_tokens=(), *, use_special_tokens=False):
         min_freq = check_int("min_freq", min_freq, 0)
-        tokens = list(tokens)
-        if tokens and isinstance(tokens[0], (list, tuple)):
-            tokens = [token for line in tokens for token in line]
-        counts = collections.Counter(tokens)
+        if not isinstance(reserved_tokens := reserved_tokens or (), (list, tuple)):
+            raise TypeError(f"reserved_tokens must be a list of tokens, not {reserved_tokens!r}")
+        first = ["<unk>", *reserved_tokens]
+        if use_special_tokens:
+            first = ["<pad>", "<bos>", "<eos>", *first]
+            self.pad, self.bos, self.eos = 0, 1, 2
+        first = list(dict.fromkeys(first))  # each once
+        counts = count_corpus(tokens)
         if not counts:
             raise ValueError("a Vocab needs at least one token, but tokens is empty")
         by_frequency = sorted(sorted(counts.items()), key=lambda item: item[1], reverse=True)
-        self.token_freqs = [(t, n) for t, n in by_frequency if n >= min_freq and t != "<unk>"]
-        self.unk = 0
-        self.idx_to_token = ["<unk>", *(token for token, _ in self.token_freqs)]
+        self.token_freqs = [(t, n) for t, n in by_frequency if n >= min_freq and t not in first]
+        self.unk = first.index("<unk>")
+        self.idx_to_token = [*first, *(token for token, _ in self.token_freqs)]
         self.token_to_idx = {token: idx for idx, token in enumerate(self.idx_to_token)}
 
     def __len__(self):
         return len(self.idx_to_token)
 
     def __getitem__(self, tokens):
-        """Return the id of a token, or the list of ids of a list; unknown tokens are id 0."""
-        if isinstance(tokens, (list, tuple)):
+        """Return the id of a token, or the list of ids of a list; unknown tokens are `unk`."""
+        of_tuples = isinstance(self.idx_to_token[-1], tuple)
+        if isinstance(tokens, list) or (isinstance(tokens, tuple) and not of_tuples):
             return [self[token] for token in tokens]
         return self.token_to_idx.get(tokens, self.unk)
 

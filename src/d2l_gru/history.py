@@ -15,7 +15,7 @@ def perplexity(loss):
         return math.inf
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class History:
     """What a training run measured, one entry for each epoch: NaN or infinite if it diverged.
 
@@ -28,6 +28,12 @@ class History:
     perplexity: list = dataclasses.field(default_factory=list)
     tokens_per_second: list = dataclasses.field(default_factory=list)
     gradient_norm: list = dataclasses.field(default_factory=list)
+
+    def __repr__(self):
+        """Return one line, however long the run was."""
+        count = len(self.perplexity)
+        last = f", perplexity {self.perplexity[-1]:.4g}" if count else ""
+        return f"History({count} epoch{'s' * (count != 1)}{last})"
 
 
 def check_run(num_epochs, on_epoch):

@@ -35,8 +35,9 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
         shifted by one token.
 
     Raises:
-        ValueError: a size is below 1, or the corpus is shorter than one minibatch.
-        TypeError: the corpus holds other than whole numbers.
+        ValueError: a size is below 1, or the corpus is shorter than one minibatch, or an id is out
+            of [0, 2**31); ids of a ``numpy.memmap`` are checked when they are cut.
+        TypeError: the corpus is no sequence of whole numbers.
 
     Source: Dive into Deep Learning, ``d2l.seq_data_iter_consecutive``, 2019.
     """
@@ -63,13 +64,20 @@ class SeqDataLoader(sampling.Loader):
         batch_size, num_steps: at least 1.
         use_random_iter: random instead of consecutive sampling.
 
+    Attributes:
+        corpus, batch_size, num_steps, use_random_iter: as above.
+        vocab: the `Vocab` of `load_data_time_machine`, otherwise None.
+
     Raises:
-        ValueError: a size is below 1, or the corpus is shorter than one minibatch.
+        ValueError, TypeError: as `seq_data_iter_consecutive`.
 
     Source: Dive into Deep Learning, ``d2l.SeqDataLoader``, 2019.
     """
 
-    arrays = staticmethod(_arrays)
+    @property
+    def data_iter_fn(self):
+        """The function that draws the minibatches of an epoch."""
+        return seq_data_iter_random if self.use_random_iter else seq_data_iter_consecutive
 
 
 def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tokens=10_000):
@@ -89,4 +97,6 @@ def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tok
     Source: Dive into Deep Learning, ``d2l.load_data_time_machine``, 2019.
     """
     corpus, vocab = load_corpus_time_machine(max_tokens)
-    return SeqDataLoader(corpus, batch_size, num_steps, use_random_iter), vocab
+    train_iter = SeqDataLoader(corpus, batch_size, num_steps, use_random_iter)
+    train_iter.vocab = vocab
+    return train_iter, vocab

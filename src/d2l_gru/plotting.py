@@ -30,17 +30,45 @@ def use_svg_display():
     import matplotlib
 
     matplotlib.rcParams.update(STYLE)
-    if _in_ipython():  # elsewhere, asking for the format would start a shell
+    if in_ipython():  # elsewhere, asking for the format would start a shell
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")
 
 
-def _in_ipython():
+def in_ipython():
+    """Whether this runs in IPython: a notebook, or its shell."""
     return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
 
 
-class PerplexityCurve:
+class LiveFigure:
+    """A figure that is redrawn in its place while a live notebook looks on."""
+
+    def __init__(self, figsize=STYLE["figure.figsize"], nrows=1, ncols=1):
+        import matplotlib.figure
+
+        with matplotlib.rc_context(STYLE):
+            self.figure = matplotlib.figure.Figure(figsize=figsize)
+            self.axes = self.figure.subplots(nrows, ncols)
+        self._handle, self._drawn_at = None, 0.0
+
+    def show(self):
+        """Show the figure in this notebook, or redraw it where it was shown before."""
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display(self.figure, display_id=True)
+        else:
+            self._handle.update(self.figure)
+        self._drawn_at = time.monotonic()
+
+    def redraw(self):
+        """Redraw what a live notebook shows, at most twice a second."""
+        if self._handle is not None and time.monotonic() - self._drawn_at > 0.5:
+            self.show()
+
+
+class PerplexityCurve(LiveFigure):
     """The perplexity over the epochs, redrawn while training goes on in a live notebook.
 
     Use it as a context manager; pass it as `train`'s `on_epoch`.  At the end it shows the whole
@@ -55,25 +83,20 @@ class PerplexityCurve:
     """
 
     def __init__(self, num_epochs, rulers=None):
-        import matplotlib.figure
-
         check_int("num_epochs", num_epochs, 1)
-        with matplotlib.rc_context(STYLE):
-            self.figure = matplotlib.figure.Figure()
-            self.axes = self.figure.subplots()
+        super().__init__()
         self.axes.set(xlabel="epoch", ylabel="perplexity", xlim=(1, max(num_epochs, 2)))
         for label, value in (rulers or {}).items():
             check_positive(f"rulers[{label!r}]", value)
             self.axes.axhline(value, color="0.45", linestyle="--", linewidth=1)
             self.axes.text(num_epochs, value, label, ha="right", va="bottom", color="0.35")
         (self.line,) = self.axes.plot([], [])
-        self._handle, self._drawn_at = None, 0.0
 
     def __enter__(self):
-        if _in_ipython():
+        if in_ipython():
             use_svg_display()
         if is_live_notebook():
-            self._show()
+            self.show()
         return self
 
     def __call__(self, epoch, history):
@@ -81,18 +104,8 @@ class PerplexityCurve:
         self.line.set_data(range(1, epoch + 1), history.perplexity)
         self.axes.relim()
         self.axes.autoscale_view(scalex=False)
-        if self._handle is not None and time.monotonic() - self._drawn_at > 0.5:
-            self._show()
+        self.redraw()
 
     def __exit__(self, *error):
-        if _in_ipython():
-            self._show()
-
-    def _show(self):
-        from IPython.display import display
-
-        if self._handle is None:
-            self._handle = display(self.figure, display_id=True)
-        else:
-            self._handle.update(self.figure)
-        self._drawn_at = time.monotonic()
+        if in_ipython():
+            self.show()

@@ -14,8 +14,14 @@ from d2l_gru._checks import check_int
 def check_corpus(corpus, batch_size, num_steps):
     """Return the corpus as a NumPy array; raise unless it fills a minibatch of this size.
 
-    An array is not copied, so one that is memory-mapped stays in its file.
+    An array is not copied, and one that is memory-mapped is not read: its ids are checked when they
+    are cut into minibatches.
     """
+    if not hasattr(corpus, "__len__"):
+        raise TypeError(
+            f"corpus must be a sequence of token ids, not {corpus!r}; load_data_time_machine takes "
+            "sizes alone"
+        )
     batch_size = check_int("batch_size", batch_size, 1)
     num_steps = check_int("num_steps", num_steps, 1)
     # The last token is a target only, hence the 1.
@@ -24,14 +30,24 @@ def check_corpus(corpus, batch_size, num_steps):
             f"a corpus of {len(corpus)} tokens is shorter than one minibatch: batch_size "
             f"{batch_size} * num_steps {num_steps} + 1 = {batch_size * num_steps + 1} are needed"
         )
-    ids = corpus.asnumpy() if hasattr(corpus, "asnumpy") else numpy.asarray(corpus)
+    ids = corpus.asnumpy() if hasattr(corpus, "asnumpy") else numpy.asanyarray(corpus)
     if not numpy.issubdtype(ids.dtype, numpy.integer):
         raise TypeError(f"corpus must hold token ids, whole numbers, not {corpus[0]!r}")
     if ids.ndim != 1:
         raise ValueError(f"corpus must be one sequence of token ids, not of shape {ids.shape}")
-    if ids.max() >= 2**31:
-        raise ValueError(f"token ids must be below 2**31, but corpus holds {ids.max()}")
+    if isinstance(ids, numpy.memmap):
+        return ids
+    _check_range(ids)
     return ids if isinstance(corpus, numpy.ndarray) else ids.astype("int32")
+
+
+def _check_range(*arrays):
+    """Return the arrays; raise ValueError unless all their ids are in [0, 2**31)."""
+    for ids in arrays:
+        for extreme in (ids.min(), ids.max()):
+            if not 0 <= extreme < 2**31:
+                raise ValueError(f"token ids must be in [0, 2**31), but corpus holds {extreme}")
+    return arrays
 
 
 def _from_random_offset(ids, batch_size, num_steps):
@@ -47,7 +63,7 @@ def consecutive(ids, batch_size, num_steps):
     Xs = ids[: batch_size * row_length].reshape(batch_size, row_length)
     Ys = ids[1 : batch_size * row_length + 1].reshape(batch_size, row_length)
     for i in range(0, row_length - num_steps + 1, num_steps):
-        yield Xs[:, i : i + num_steps], Ys[:, i : i + num_steps]
+        yield _check_range(Xs[:, i : i + num_steps], Ys[:, i : i + num_steps])
 
 
 def shuffled(ids, batch_size, num_steps):
@@ -57,7 +73,7 @@ def shuffled(ids, batch_size, num_steps):
     random.shuffle(starts)
     for i in range(0, len(starts) - batch_size + 1, batch_size):
         batch = starts[i : i + batch_size]
-        yield (
+        yield _check_range(
             numpy.stack([ids[j : j + num_steps] for j in batch]),
             numpy.stack([ids[j + 1 : j + 1 + num_steps] for j in batch]),
         )
@@ -66,8 +82,10 @@ def shuffled(ids, batch_size, num_steps):
 class Loader:
     """Minibatches of a corpus, drawn anew each time it is iterated over.
 
-    A framework's loader says in ``arrays`` what becomes of each NumPy pair.
+    A framework's loader has in ``data_iter_fn`` the function that draws them.
     """
+
+    vocab = None
 
     def __init__(self, corpus, batch_size, num_steps, use_random_iter=False):
         self.corpus = check_corpus(corpus, batch_size, num_steps)
@@ -75,5 +93,4 @@ class Loader:
         self.use_random_iter = use_random_iter
 
     def __iter__(self):
-        sample = shuffled if self.use_random_iter else consecutive
-        return self.arrays(sample(self.corpus, self.batch_size, self.num_steps))
+        return self.data_iter_fn(self.corpus, self.batch_size, self.num_steps)

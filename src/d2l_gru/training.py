@@ -4,14 +4,12 @@ import random
 import time
 
 from d2l_gru._blocks import arrays_of, backward, parameters, prepare
-from d2l_gru._checks import check_context, check_minibatch, check_positive, check_seed
+from d2l_gru._checks import check_context, check_int, check_minibatch, check_positive, check_seed
 from d2l_gru._graphs import norm, summed_loss
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
 from d2l_gru._mxnet import autograd, np, npx
 from d2l_gru.device import try_gpu
 from d2l_gru.history import check_run, perplexity, record_epochs
-from d2l_gru.prediction import predict
-from d2l_gru.showing import train_and_show
 
 
 def set_seed(seed):
@@ -28,18 +26,21 @@ def set_seed(seed):
     npx.random.seed(seed)
 
 
-def sgd(params, lr):
+def sgd(params, lr, batch_size=None):
     """Take one step of gradient descent: subtract `lr` times its gradient from each array.
 
     Args:
         params: arrays with gradients attached: a list, a generator, a ``ParameterDict``, a model,
             or one array.  Parameters whose ``grad_req`` is "null" are left alone.
         lr: learning rate, > 0.
+        batch_size: as in 2019, a whole number by which the gradients are divided.
 
     Raises:
         ValueError: `lr` is not above 0, an array has no gradient attached, or there is no array.
     """
     lr = check_positive("lr", lr)
+    if batch_size is not None:
+        lr /= check_int("batch_size", batch_size, 1)
     for param in arrays_of(params):
         param -= lr * param.grad  # in place
 
@@ -199,18 +200,3 @@ def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=
     return record_epochs(
         lambda: train_epoch(model, train_iter, lr, device, clip), num_epochs, on_epoch
     )
-
-
-def train_ch8(model, train_iter, vocab, lr, num_epochs, device):
-    """Train, draw the perplexity, and print it with the speed and two completions.
-
-    Args:
-        model, train_iter, lr, num_epochs, device: as for `train`.
-        vocab: the `Vocab` of the completions.
-
-    Returns:
-        A `History`.
-
-    Source: Dive into Deep Learning, ``d2l.train_ch8``, 2019.
-    """
-    return train_and_show(train, predict, model, train_iter, vocab, lr, num_epochs, device)

@@ -8,26 +8,27 @@ loaded when one of its names is first used.
 
 import importlib
 
-from d2l_gru import _NAMES
+from d2l_gru import _MISSING, _NAMES, _OLD
 
-_SAME = ("data", "history", "plotting")  # modules that need no framework
+_SAME = ("data", "history", "plotting", "series_of_2019")  # modules that need no framework
 _OWN = {"captured": ["CapturedStep", "train_captured"], "crossing": ["to_mxnet", "to_torch"]}
 _MODULE_OF = {
     name: f"d2l_gru.{module}" if module in _SAME else f"d2l_gru.torch.{module}"
-    for module, names in (_NAMES | _OWN).items()
-    for name in names
+    for of in (_NAMES, _OWN, _OLD)
+    for module in of
+    for name in of[module]
 }
 
-__all__ = sorted(_MODULE_OF)
+__all__ = sorted(name for of in (_NAMES, _OWN) for names in of.values() for name in names)
 
 
 def __getattr__(name):
     if name not in _MODULE_OF:
-        raise AttributeError(f"module 'd2l_gru.torch' has no attribute {name!r}")
+        raise AttributeError(_MISSING.format(__name__, name))
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     globals()[name] = value  # the next look-up is an ordinary one
     return value
 
 
 def __dir__():
-    return sorted(set(globals()) | set(__all__))
+    return sorted(set(globals()) | set(_MODULE_OF))

@@ -67,21 +67,21 @@ class RNNModel(nn.Module):
         check_ids("X", X, self.vocab_size)
         shape = self.rnn.num_layers, X.shape[0], self.rnn.hidden_size
         if len(state) != (size := 2 if isinstance(self.rnn, nn.LSTM) else 1):
-            raise ValueError(f"the state must be a list of length {size}, not {len(state)}")
+            raise ValueError(f"the state must be a tuple of length {size}, not {len(state)}")
         for H in state:
             check_device("X", X, H.device)
             check_shape("the state", H, shape)
         inputs = nn.functional.one_hot(X.T.long(), self.vocab_size).to(self._like().dtype)
         states, new = self.rnn(inputs, tuple(state) if size == 2 else state[0])
         logits = self.dense(states.reshape(-1, states.shape[-1]))
-        return logits, list(new) if size == 2 else [new]
+        return logits, new if size == 2 else (new,)
 
     def _like(self):
         """Return a parameter of the layer, whose device and type the state shares."""
         return next(self.rnn.parameters(), torch.zeros(()))
 
     def begin_state(self, batch_size, device=None):
-        """Return the first state, a list of zero tensors (layers, batch_size, hiddens).
+        """Return the first state, a tuple of zero tensors (layers, batch_size, hiddens).
 
         There is one, or two for an ``nn.LSTM``.
 
@@ -91,7 +91,8 @@ class RNNModel(nn.Module):
         shape = (self.rnn.num_layers, check_int("batch_size", batch_size, 1), self.rnn.hidden_size)
         device = self._like().device if device is None else check_torch_device(device)
         count = 2 if isinstance(self.rnn, nn.LSTM) else 1
-        return [torch.zeros(shape, device=device, dtype=self._like().dtype) for _ in range(count)]
+        like = {"device": device, "dtype": self._like().dtype}
+        return tuple(torch.zeros(shape, **like) for _ in range(count))
 
     def prepare(self, device):
         """Move a new model to `device`; later, raise unless it is there.

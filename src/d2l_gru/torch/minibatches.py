@@ -24,8 +24,9 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
         shifted by one token.
 
     Raises:
-        ValueError: a size is below 1, or the corpus is shorter than one minibatch.
-        TypeError: the corpus holds other than whole numbers.
+        ValueError: a size is below 1, or the corpus is shorter than one minibatch, or an id is out
+            of [0, 2**31); ids of a ``numpy.memmap`` are checked when they are cut.
+        TypeError: the corpus is no sequence of whole numbers.
     """
     ids = sampling.check_corpus(corpus, batch_size, num_steps)
     return _tensors(sampling.consecutive(ids, batch_size, num_steps))
@@ -48,11 +49,18 @@ class SeqDataLoader(sampling.Loader):
         batch_size, num_steps: at least 1.
         use_random_iter: random instead of consecutive sampling.
 
+    Attributes:
+        corpus, batch_size, num_steps, use_random_iter: as above.
+        vocab: the `Vocab` of `load_data_time_machine`, otherwise None.
+
     Raises:
-        ValueError: a size is below 1, or the corpus is shorter than one minibatch.
+        ValueError, TypeError: as `seq_data_iter_consecutive`.
     """
 
-    arrays = staticmethod(_tensors)
+    @property
+    def data_iter_fn(self):
+        """The function that draws the minibatches of an epoch."""
+        return seq_data_iter_random if self.use_random_iter else seq_data_iter_consecutive
 
 
 def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tokens=10_000):
@@ -70,4 +78,6 @@ def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tok
         ValueError: as `SeqDataLoader` and `load_corpus_time_machine`.
     """
     corpus, vocab = load_corpus_time_machine(max_tokens)
-    return SeqDataLoader(corpus, batch_size, num_steps, use_random_iter), vocab
+    train_iter = SeqDataLoader(corpus, batch_size, num_steps, use_random_iter)
+    train_iter.vocab = vocab
+    return train_iter, vocab

@@ -12,26 +12,27 @@ from d2l_gru.torch.device import try_gpu
 
 
 def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
-    """Complete `prefix`, one character at a time.
+    """Complete `prefix`, one token at a time: a character, or a word if `vocab` is of words.
 
     Args:
-        prefix: a str of characters that `vocab` knows, at least one.
-        num_preds: how many characters to add, at least 0.
+        prefix: a str of characters that `vocab` knows, at least one; or of words, with spaces
+            between them.
+        num_preds: how many tokens to add, at least 0.
         model: as for `train`; it completes in evaluation mode, without dropout, and is in the mode
             it was afterwards.  A float32 `RNNModel` around an ``nn.GRU``, or an `RNNModelScratch`
             around `gru`, in which nothing was replaced and that has no hooks, is read in NumPy,
             which is many times as fast; any other model is called.
         vocab: the `Vocab` that the model was trained with.
         device: where the model is; None for `try_gpu()`.
-        temperature: 0 takes the likeliest character each time. Above 0 the character is drawn from
-            the softmax of the logits over `temperature`: 1 is the model's own distribution, less
-            is more cautious, more is more random.
+        temperature: 0 takes the likeliest token each time. Above 0 the token is drawn from the
+            softmax of the logits over `temperature`: 1 is the model's own distribution, less is
+            more cautious, more is more random.
 
     Returns:
-        The prefix and `num_preds` characters more, a str.
+        The prefix and `num_preds` tokens more, a str.
 
     Raises:
-        ValueError: the prefix is empty or holds a character out of the vocabulary, `num_preds` or
+        ValueError: the prefix is empty or holds a token out of the vocabulary, `num_preds` or
             `temperature` is negative, the model is on another device (it is not moved), or it is of
             another number of tokens than `vocab`.
         TypeError: the prefix is not a str, or a number is not a number.
@@ -84,8 +85,3 @@ def _reader(model, device):
         return Y_hat[-1].detach().to(wide).cpu().numpy()
 
     return read
-
-
-def predict_ch8(prefix, num_preds, model, vocab, device):
-    """Complete `prefix` greedily: `predict` under its name of 2019, with its arguments."""
-    return predict(prefix, num_preds, model, vocab, device)

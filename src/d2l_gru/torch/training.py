@@ -3,15 +3,13 @@
 import random
 import time
 
-from d2l_gru._checks import check_positive, check_seed
+from d2l_gru._checks import check_int, check_positive, check_seed
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
 from d2l_gru.history import check_run, perplexity, record_epochs
-from d2l_gru.showing import train_and_show
 from d2l_gru.torch._ids import check_minibatch
 from d2l_gru.torch._modules import parameters, prepare, to_train
 from d2l_gru.torch._torch import torch
 from d2l_gru.torch.device import check_torch_device, try_gpu
-from d2l_gru.torch.prediction import predict
 
 
 def set_seed(seed):
@@ -29,7 +27,7 @@ def set_seed(seed):
 
 
 @torch.no_grad()
-def sgd(params, lr):
+def sgd(params, lr, batch_size=None):
     """Take one step of gradient descent: subtract `lr` times its gradient from each tensor.
 
     Args:
@@ -37,13 +35,19 @@ def sgd(params, lr):
             or one tensor.  Frozen ones, which do not require a gradient, and ones that the loss did
             not reach are left alone, as by ``torch.optim``.
         lr: learning rate, > 0.
+        batch_size: as in 2020, a whole number by which the gradients are divided; they are then set
+            to zero, which is left to you without it.
 
     Raises:
         ValueError: `lr` is not above 0, or no tensor has a gradient.
     """
     lr = check_positive("lr", lr)
+    if batch_size is not None:
+        lr /= check_int("batch_size", batch_size, 1)
     for param in _with_gradients(params):
         param -= lr * param.grad
+        if batch_size is not None:
+            param.grad.zero_()
 
 
 def _with_gradients(params):
@@ -219,18 +223,3 @@ def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=
     return record_epochs(
         lambda: train_epoch(model, train_iter, lr, device, clip), num_epochs, on_epoch
     )
-
-
-def train_ch8(model, train_iter, vocab, lr, num_epochs, device):
-    """Train, draw the perplexity, and print it with the speed and two completions.
-
-    Args:
-        model, train_iter, lr, num_epochs, device: as for `train`.
-        vocab: the `Vocab` of the completions.
-
-    Returns:
-        A `History`.
-
-    Source: Dive into Deep Learning, ``d2l.train_ch8``, 2019.
-    """
-    return train_and_show(train, predict, model, train_iter, vocab, lr, num_epochs, device)

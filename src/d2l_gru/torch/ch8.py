@@ -1,0 +1,76 @@
+"""Training and completing by the names of 2019, which the notebooks on recurrent networks share."""
+
+from d2l_gru.series_of_2019 import old_names, train_epoch
+from d2l_gru.showing import train_and_show
+from d2l_gru.torch._modules import parameters
+from d2l_gru.torch._torch import torch
+from d2l_gru.torch.minibatches import seq_data_iter_consecutive as seq_data_iter_sequential
+from d2l_gru.torch.prediction import predict
+from d2l_gru.torch.training import grad_clipping, train
+
+__all__ = ["predict_ch8", "seq_data_iter_sequential", "train_ch8", "train_epoch_ch8"]
+
+
+@old_names(ctx="device", net="model")
+def train_ch8(model, train_iter, vocab, lr, num_epochs, device, use_random_iter=False):
+    """Train, draw the perplexity, and print it with the speed and two completions.
+
+    A second call goes on from the parameters of the first, as in the PyTorch edition.
+
+    Args:
+        model, train_iter, lr, num_epochs, device: as for `train`.
+        vocab: the `Vocab` of the completions.  They begin with "time traveller" and "traveller",
+            or, if it lacks letters of both, with its most frequent token.
+        use_random_iter: start each minibatch at a state of zeros, as is done anyway with a loader
+            that samples at random.
+
+    Returns:
+        A `History`, which a notebook does not show.
+
+    Source: Dive into Deep Learning, ``d2l.train_ch8``, 2019.
+    """
+    how = model, train_iter, vocab, lr, num_epochs, device, use_random_iter
+    return train_and_show(train, predict, *how)
+
+
+@old_names(ctx="device", net="model")
+def train_epoch_ch8(model, train_iter, loss, updater, device, use_random_iter=False):
+    """Train for one epoch with a loss and an update of one's own, gradients clipped at 1.
+
+    Args:
+        model, train_iter, device: as for `train_epoch`.
+        loss: function (logits, ids) to the losses, whose mean is minimised.
+        updater: a ``torch.optim.Optimizer``, or a function that is called as
+            ``updater(batch_size=1)`` and sets the gradients to zero, as `sgd` does then.
+        use_random_iter: start each minibatch at a state of zeros.
+
+    Returns:
+        (perplexity, tokens per second).
+
+    Raises:
+        ValueError: `train_iter` yields nothing.
+
+    Source: Dive into Deep Learning, ``d2l.train_epoch_ch8``, 2020.
+    """
+    optimizer = updater if isinstance(updater, torch.optim.Optimizer) else None
+
+    def update(X, Y, state):
+        Y_hat, state = model(X.to(device), state)
+        l = loss(Y_hat, Y.T.reshape(-1).to(device)).mean()
+        if optimizer is not None:
+            optimizer.zero_grad()
+        l.backward()
+        grad_clipping(parameters(model), 1)
+        if optimizer is None:
+            updater(batch_size=1)
+        else:
+            optimizer.step()
+        return l.detach(), state
+
+    return train_epoch(update, model, train_iter, device, use_random_iter)
+
+
+@old_names(ctx="device", net="model", num_predicts="num_preds")
+def predict_ch8(prefix, num_preds, model, vocab, device):
+    """Complete `prefix` greedily: `predict` under its name of 2019, with its arguments."""
+    return predict(prefix, num_preds, model, vocab, device)

@@ -5,6 +5,7 @@ import functools
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,13 @@ from pathlib import Path
 
 import pytest
 from tools_of_the_build import ROOT
+
+
+def pytest_configure():
+    """Let programs that tests start hear all signals, also where this one ignores some (nohup)."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)  # a program that is started does not inherit it
 
 
 @pytest.fixture

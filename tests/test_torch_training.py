@@ -62,7 +62,10 @@ def test_the_same_start_gives_the_same_history(kind, use_random_iter, clip):
     assert min(theirs.gradient_norm) > 0.05  # clipping acts
     assert theirs.perplexity[-1] < theirs.perplexity[0]
     for a, b in zip(values(on_torch), on_mxnet.parameters(), strict=True):
-        numpy.testing.assert_allclose(a, b.asnumpy(), rtol=0, atol=1e-5)
+        shift = 0
+        if a.shape == (V,):  # of the logits, all alike: no probability feels it, rounding decides
+            shift = a.mean() - b.asnumpy().mean()
+        numpy.testing.assert_allclose(a - shift, b.asnumpy(), rtol=0, atol=1e-5)
 
 
 def train_reference(p, reset, batches, lr, clip):

@@ -37,8 +37,9 @@ PUBLISH = rm -rf $(ASIDE)/old-$1 && { test ! -e _build/$1 || mv _build/$1 $(ASID
 # One build at a time, with the lock of tools/run_chapters.py.
 ALONE = mkdir -p _build && { flock -n _build/.lock true || \
 	echo 'Another build is at work here: waiting for it.'; } && flock _build/.lock
-# Ctrl-C ends a renderer without a traceback, from its start on, which is why -S.
-RENDER = $(BIN)/python -S -c 'import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+# Ctrl-C ends a renderer without a traceback, from its start on: -S, and the part of signal in C,
+# since the rest of it takes a while to import.
+RENDER = $(BIN)/python -S -c 'import _signal; _signal.signal(_signal.SIGINT, _signal.SIG_DFL); \
 	import runpy, site, sys; site.main(); \
 	del sys.argv[0]; runpy.run_path(sys.argv[0], run_name="__main__")'
 SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n

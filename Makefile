@@ -146,7 +146,7 @@ unit: setup ## run the quick unit tests: no pages, kernels or long trainings
 	$(BIN)/pytest tests $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
 
 fuzz: setup ## give a hundred thousand damaged files to all that reads files
-	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/test_fuzz.py -s $(ARGS)
+	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py -s $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist \
@@ -158,7 +158,7 @@ processors: setup ## check the notebooks as older, smaller and busier machines w
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage
 	$(BIN)/coverage run -m pytest tests -q -m "not (slow or pages)" $(ARGS)
-	$(BIN)/coverage run -m pytest tests/test_launch.py -q -m slow
+	$(BIN)/coverage run -m pytest tests/jobs/test_launch.py -q -m slow
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 lint: setup ## check the style of the code

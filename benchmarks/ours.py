@@ -6,8 +6,8 @@ from target import from_nothing
 from task import BATCH_SIZE, CLIP, EPOCHS, LR, NUM_HIDDENS, NUM_PREDS, NUM_STEPS, PREFIX, TOKENS
 
 import d2l_gru as d2l
-from d2l_gru import minibatches, prediction
-from d2l_gru import training as module
+from d2l_gru.mxnet import generate, minibatches
+from d2l_gru.mxnet import training as module
 
 PACKAGES = ["mxnet", "numpy"]
 
@@ -110,5 +110,5 @@ def write_concise():
 
 
 def write_without_numpy():
-    prediction._reader_in_numpy = lambda model: None
+    generate._reader_in_numpy = lambda model: None
     return write_scratch()

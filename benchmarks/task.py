@@ -1,7 +1,7 @@
 """The task of every contender: the setting of the book, on the same text."""
 
 import d2l_gru
-from d2l_gru import sampling
+from d2l_gru import batches
 
 BATCH_SIZE, NUM_STEPS, NUM_HIDDENS, LR, CLIP = 32, 35, 256, 1.0, 1.0
 MAX_TOKENS = 10_000
@@ -12,7 +12,7 @@ TOKENS = EPOCHS * 8 * BATCH_SIZE * NUM_STEPS
 PREFIX, NUM_PREDS = "time traveller ", 200
 
 
-class Loader(sampling.Loader):
+class Loader(batches.Loader):
     """Minibatches (X, Y) of NumPy arrays (BATCH_SIZE, NUM_STEPS)."""
 
     arrays = staticmethod(iter)

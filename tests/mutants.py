@@ -63,7 +63,7 @@ mutate()
 
 
 def pytest_addoption(parser):
-    parser.addoption("--mutants", default="*", help="those of these functions: 'd2l_gru.data.*'")
+    parser.addoption("--mutants", default="*", help="those of these functions: 'd2l_gru.text.*'")
 
 
 @contextlib.contextmanager
@@ -142,7 +142,7 @@ def harmless(name, new):
 
 
 def readable(function):
-    """Return "data.Vocab.to_tokens" for mutmut's "d2l_gru.data.xǁVocabǁto_tokens"."""
+    """Return "data.Vocab.to_tokens" for mutmut's "d2l_gru.text.xǁVocabǁto_tokens"."""
     module, _, name = function.removeprefix("d2l_gru.").rpartition(".")
     return f"{module}.{name.removeprefix('x').removeprefix('_').replace('ǁ', '.').lstrip('.')}"
 

@@ -8,18 +8,23 @@ effect: MXNet, if it is or will be imported, has NumPy semantics (``npx.set_np()
 
 import importlib
 
-from d2l_gru import _before_mxnet  # noqa: F401  (acts when MXNet is imported)
+from d2l_gru import _before_mxnet, _moved  # noqa: F401  (these act when others are imported)
 
 __version__ = "0.1.0"
 
-_NAMES = {
-    "data": [
+# Modules to their public names: those that need no framework, and those that each has its own of.
+_SHARED = {
+    "text": [
         "Vocab",
         "load_corpus_time_machine",
         "ngram_perplexity",
         "read_time_machine",
         "tokenize",
     ],
+    "history": ["History", "perplexity"],
+    "plotting": ["PerplexityCurve", "use_svg_display"],
+}
+_EACH = {
     "minibatches": [
         "SeqDataLoader",
         "load_data_time_machine",
@@ -36,15 +41,12 @@ _NAMES = {
         "train",
         "train_epoch",
     ],
-    "history": ["History", "perplexity"],
-    "prediction": ["predict"],
+    "generate": ["predict"],
     "ch8": ["predict_ch8", "train_ch8"],
     "device": ["try_all_gpus", "try_gpu"],
-    "plotting": ["PerplexityCurve", "use_svg_display"],
 }
-_OLD = {  # for old cells only, so they are not in __all__
-    "data": ["count_corpus"],
-    "ch8": ["seq_data_iter_sequential", "train_epoch_ch8"],
+_OLD_SHARED = {  # for old cells only, so they are not in __all__
+    "text": ["count_corpus"],
     "series_of_2019": [
         "Accumulator",
         "Animator",
@@ -58,19 +60,33 @@ _OLD = {  # for old cells only, so they are not in __all__
         "set_figsize",
     ],
 }
-_MODULE_OF = {name: module for of in (_NAMES, _OLD) for module in of for name in of[module]}
+_OLD_EACH = {"ch8": ["seq_data_iter_sequential", "train_epoch_ch8"]}
 _MISSING = (
     "module {!r} has no attribute {!r}; of Dive into Deep Learning it has what the chapters on "
     "recurrent networks use"
 )
 
-__all__ = sorted(name for names in _NAMES.values() for name in names)
+
+def _modules_of(framework, own=()):
+    """Return a dict from each name, public or old, to the module that has it for `framework`."""
+    shared = [(f"d2l_gru.{module}", of[module]) for of in (_SHARED, _OLD_SHARED) for module in of]
+    each = [
+        (f"d2l_gru.{framework}.{module}", of[module])
+        for of in (_EACH, _OLD_EACH, own)
+        for module in of
+    ]
+    return {name: module for module, names in shared + each for name in names}
+
+
+_MODULE_OF = _modules_of("mxnet")
+
+__all__ = sorted(name for of in (_SHARED, _EACH) for names in of.values() for name in names)
 
 
 def __getattr__(name):
     if name not in _MODULE_OF:
         raise AttributeError(_MISSING.format(__name__, name))
-    value = getattr(importlib.import_module(f"d2l_gru.{_MODULE_OF[name]}"), name)
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     globals()[name] = value  # the next look-up is an ordinary one
     return value
 

@@ -5,7 +5,10 @@ import os
 import signal
 import sys
 
-from d2l_gru import commands, doctor, export, launch
+from d2l_gru import export
+from d2l_gru.cluster import launch
+from d2l_gru.install import doctor
+from d2l_gru.runs import cli
 
 
 def main(arguments=None):
@@ -28,8 +31,8 @@ def _run(arguments):
     parser = argparse.ArgumentParser(prog="python -m d2l_gru", description="Train GRUs.")
     subparsers = parser.add_subparsers(required=True, metavar="command")
     doctor.add_parser(subparsers)
-    launch.add_parser(subparsers, commands.add_train_parser(subparsers))
-    commands.add_sample_parser(subparsers)
+    launch.add_parser(subparsers, cli.add_train_parser(subparsers))
+    cli.add_sample_parser(subparsers)
     export.add_parser(subparsers)
     options = parser.parse_args(arguments)
     return options.run(options)

@@ -36,10 +36,10 @@ def _load(load, module):
         numpy.bool = bool
     # Its GPU build needs the libraries of CUDA 11; without the package `nvidia` there are none.
     if importlib.util.find_spec("nvidia") is not None:  # pragma: no cover - in the GPU build alone
-        from d2l_gru import cuda, installation
+        from d2l_gru.install import faults, nvidia
 
-        if installation.version_of("mxnet-cu112"):
-            cuda.preload()
+        if faults.version_of("mxnet-cu112"):
+            nvidia.preload()
     load(module)
     if hasattr(module, "npx"):  # else it is another module of that name
         _set_np(module)

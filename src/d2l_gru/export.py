@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 
 from d2l_gru._checks import check_int
-from d2l_gru.commands import guarded
+from d2l_gru.runs.cli import guarded
 
 NAMES = ("W_x", "W_h", "b_x", "b_h", "W_q", "b_q")
 _LARGEST = numpy.finfo("float32").max / 256  # of a scale, times any int8
@@ -151,8 +151,8 @@ def read(path):
 
 def to_model(params, device):
     """Return an `RNNModel` with these parameters, as from `unpack` or `weights`."""
-    from d2l_gru._mxnet import gluon, np
-    from d2l_gru.concise import RNNModel
+    from d2l_gru.mxnet._import import gluon, np
+    from d2l_gru.mxnet.concise import RNNModel
 
     vocab_size, num_hiddens = params["W_q"].shape
     model = RNNModel(gluon.rnn.GRU(num_hiddens), vocab_size)
@@ -173,7 +173,7 @@ def add_parser(subparsers):
 
 def _export(options):
     """Write the script of a checkpoint, of which no framework is needed."""
-    from d2l_gru.run import load_vocab, read_checkpoint
+    from d2l_gru.runs.run import load_vocab, read_checkpoint
 
     script = Path(options.script)
     path, arrays, meta = read_checkpoint(options.checkpoint)

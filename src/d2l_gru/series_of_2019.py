@@ -15,9 +15,9 @@ from d2l_gru import corpus
 from d2l_gru._checks import check_int
 from d2l_gru._models import begin_state, detached
 from d2l_gru._progress import is_live_notebook
-from d2l_gru.data import read_time_machine
 from d2l_gru.history import perplexity
 from d2l_gru.plotting import STYLE, LiveFigure, in_ipython, use_svg_display
+from d2l_gru.text import read_time_machine
 
 FMTS = ("-", "m--", "g-.", "r:")
 DATA_URL = corpus.URL.removesuffix(corpus.FILE)

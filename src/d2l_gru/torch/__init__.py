@@ -8,18 +8,12 @@ loaded when one of its names is first used.
 
 import importlib
 
-from d2l_gru import _MISSING, _NAMES, _OLD
+from d2l_gru import _EACH, _MISSING, _SHARED, _modules_of
 
-_SAME = ("data", "history", "plotting", "series_of_2019")  # modules that need no framework
-_OWN = {"captured": ["CapturedStep", "train_captured"], "crossing": ["to_mxnet", "to_torch"]}
-_MODULE_OF = {
-    name: f"d2l_gru.{module}" if module in _SAME else f"d2l_gru.torch.{module}"
-    for of in (_NAMES, _OWN, _OLD)
-    for module in of
-    for name in of[module]
-}
+_OWN = {"cuda_graph": ["CapturedStep", "train_captured"], "convert": ["to_mxnet", "to_torch"]}
+_MODULE_OF = _modules_of("torch", _OWN)
 
-__all__ = sorted(name for of in (_NAMES, _OWN) for names in of.values() for name in names)
+__all__ = sorted(n for of in (_SHARED, _EACH, _OWN) for names in of.values() for n in names)
 
 
 def __getattr__(name):

@@ -1,7 +1,7 @@
 """Checks of token ids that never wait for a GPU."""
 
 from d2l_gru._checks import check_shape, check_token_ids
-from d2l_gru.torch._torch import torch
+from d2l_gru.torch._import import torch
 
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 

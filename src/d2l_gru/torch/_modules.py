@@ -1,6 +1,6 @@
 """What a plain ``torch.nn.Module`` has in place of ``prepare(device)``, and what is trained."""
 
-from d2l_gru.torch._torch import torch
+from d2l_gru.torch._import import torch
 from d2l_gru.torch.device import check_torch_device
 
 

@@ -1,11 +1,11 @@
 """Training and completing by the names of 2019, which the notebooks on recurrent networks share."""
 
+from d2l_gru.plotting import train_and_show
 from d2l_gru.series_of_2019 import old_names, train_epoch
-from d2l_gru.showing import train_and_show
+from d2l_gru.torch._import import torch
 from d2l_gru.torch._modules import parameters
-from d2l_gru.torch._torch import torch
+from d2l_gru.torch.generate import predict
 from d2l_gru.torch.minibatches import seq_data_iter_consecutive as seq_data_iter_sequential
-from d2l_gru.torch.prediction import predict
 from d2l_gru.torch.training import grad_clipping, train
 
 __all__ = ["predict_ch8", "seq_data_iter_sequential", "train_ch8", "train_epoch_ch8"]

@@ -1,7 +1,7 @@
 """Choosing where PyTorch computes; ``D2L_GRU_DEVICE`` chooses as it does for MXNet."""
 
-from d2l_gru import device_names
-from d2l_gru.torch._torch import torch
+from d2l_gru import devices
+from d2l_gru.torch._import import torch
 
 
 def _gpus():
@@ -40,7 +40,7 @@ def parse_device(text, source="device"):
     Raises:
         ValueError: it is no such name, or there is no such GPU that PyTorch can use.
     """
-    return _device(*device_names.parse(text, source, _gpus, "PyTorch"))
+    return _device(*devices.parse(text, source, _gpus, "PyTorch"))
 
 
 def try_gpu(i=0):
@@ -58,7 +58,7 @@ def try_gpu(i=0):
 
     Source: Dive into Deep Learning, ``d2l.try_gpu``, 2019; the variable was added.
     """
-    return _device(*device_names.choose(i, _gpus, "PyTorch"))
+    return _device(*devices.choose(i, _gpus, "PyTorch"))
 
 
 def try_all_gpus():
@@ -69,4 +69,4 @@ def try_all_gpus():
 
     Source: Dive into Deep Learning, ``d2l.try_all_gpus``, 2019.
     """
-    return [_device(*pair) for pair in device_names.choose_all(_gpus, "PyTorch")]
+    return [_device(*pair) for pair in devices.choose_all(_gpus, "PyTorch")]

@@ -1,8 +1,8 @@
 """From token ids to minibatches of PyTorch tensors, the same ones in the same order as MXNet's."""
 
-from d2l_gru import sampling
-from d2l_gru.data import load_corpus_time_machine
-from d2l_gru.torch._torch import torch
+from d2l_gru import batches
+from d2l_gru.text import load_corpus_time_machine
+from d2l_gru.torch._import import torch
 
 
 def _tensors(pairs):
@@ -28,8 +28,8 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
             of [0, 2**31); ids of a ``numpy.memmap`` are checked when they are cut.
         TypeError: the corpus is no sequence of whole numbers.
     """
-    ids = sampling.check_corpus(corpus, batch_size, num_steps)
-    return _tensors(sampling.consecutive(ids, batch_size, num_steps))
+    ids = batches.check_corpus(corpus, batch_size, num_steps)
+    return _tensors(batches.consecutive(ids, batch_size, num_steps))
 
 
 def seq_data_iter_random(corpus, batch_size, num_steps):
@@ -37,11 +37,11 @@ def seq_data_iter_random(corpus, batch_size, num_steps):
 
     Arguments, result and errors are those of `seq_data_iter_consecutive`.
     """
-    ids = sampling.check_corpus(corpus, batch_size, num_steps)
-    return _tensors(sampling.shuffled(ids, batch_size, num_steps))
+    ids = batches.check_corpus(corpus, batch_size, num_steps)
+    return _tensors(batches.shuffled(ids, batch_size, num_steps))
 
 
-class SeqDataLoader(sampling.Loader):
+class SeqDataLoader(batches.Loader):
     """Minibatches of a corpus, drawn anew each time it is iterated over.
 
     Args:

@@ -5,7 +5,7 @@ from d2l_gru._checks import check_device, check_gru, check_int
 from d2l_gru._plain import methods
 from d2l_gru._scratch_model import ScratchModel
 from d2l_gru.torch._ids import check_ids
-from d2l_gru.torch._torch import torch
+from d2l_gru.torch._import import torch
 from d2l_gru.torch.device import check_torch_device
 
 

@@ -7,8 +7,8 @@ from d2l_gru._checks import check_int, check_positive, check_seed
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
 from d2l_gru.history import check_run, perplexity, record_epochs
 from d2l_gru.torch._ids import check_minibatch
+from d2l_gru.torch._import import torch
 from d2l_gru.torch._modules import parameters, prepare, to_train
-from d2l_gru.torch._torch import torch
 from d2l_gru.torch.device import check_torch_device, try_gpu
 
 

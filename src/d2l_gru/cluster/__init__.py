@@ -1,0 +1,1 @@
+"""Training on several machines, by the launchers in MXNet's wheel."""

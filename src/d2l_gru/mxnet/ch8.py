@@ -1,0 +1,78 @@
+"""Training and completing by the names of 2019, which the notebooks on recurrent networks share."""
+
+from d2l_gru._checks import check_context
+from d2l_gru.mxnet._blocks import parameters
+from d2l_gru.mxnet._import import autograd, gluon, init
+from d2l_gru.mxnet.generate import predict
+from d2l_gru.mxnet.minibatches import seq_data_iter_consecutive as seq_data_iter_sequential
+from d2l_gru.mxnet.training import grad_clipping, train
+from d2l_gru.plotting import train_and_show
+from d2l_gru.series_of_2019 import old_names, train_epoch
+
+__all__ = ["predict_ch8", "seq_data_iter_sequential", "train_ch8", "train_epoch_ch8"]
+
+
+@old_names(ctx="device", net="model")
+def train_ch8(model, train_iter, vocab, lr, num_epochs, device, use_random_iter=False):
+    """Train, draw the perplexity, and print it with the speed and two completions.
+
+    As in 2019, the parameters of a Gluon block are drawn anew, weights N(0, 0.01²), so a second
+    call starts again.  Arrays from scratch go on from where they are, and so does `train`.
+
+    Args:
+        model, train_iter, lr, num_epochs, device: as for `train`.
+        vocab: the `Vocab` of the completions.  They begin with "time traveller" and "traveller",
+            or, if it lacks letters of both, with its most frequent token.
+        use_random_iter: start each minibatch at a state of zeros, as is done anyway with a loader
+            that samples at random.
+
+    Returns:
+        A `History`, which a notebook does not show.
+
+    Source: Dive into Deep Learning, ``d2l.train_ch8``, 2019.
+    """
+    how = model, train_iter, vocab, lr, num_epochs, device, use_random_iter
+    return train_and_show(_train_anew, predict, *how)
+
+
+def _train_anew(model, train_iter, lr, num_epochs, device, on_epoch):
+    if isinstance(model, gluon.Block):
+        model.initialize(init.Normal(0.01), ctx=check_context(device), force_reinit=True)
+    return train(model, train_iter, lr, num_epochs, device, on_epoch=on_epoch)
+
+
+@old_names(ctx="device", net="model")
+def train_epoch_ch8(model, train_iter, loss, updater, device, use_random_iter=False):
+    """Train for one epoch with a loss and an update of one's own, gradients clipped at 1.
+
+    Args:
+        model, train_iter, device: as for `train_epoch`.
+        loss: function (logits, ids) to the losses, whose mean is minimised.
+        updater: function that is called as ``updater(batch_size=1)``, such as a trainer's ``step``.
+        use_random_iter: start each minibatch at a state of zeros.
+
+    Returns:
+        (perplexity, tokens per second).
+
+    Raises:
+        ValueError: `train_iter` yields nothing.
+
+    Source: Dive into Deep Learning, ``d2l.train_epoch_ch8``, 2019.
+    """
+
+    def update(X, Y, state):
+        with autograd.record():
+            Y_hat, state = model(X.as_in_ctx(device), state)
+            l = loss(Y_hat, Y.T.reshape(-1).as_in_ctx(device)).mean()
+        l.backward()
+        grad_clipping(parameters(model), 1)
+        updater(batch_size=1)
+        return l, state
+
+    return train_epoch(update, model, train_iter, device, use_random_iter)
+
+
+@old_names(ctx="device", net="model", num_predicts="num_preds")
+def predict_ch8(prefix, num_preds, model, vocab, device):
+    """Complete `prefix` greedily: `predict` under its name of 2019, with its arguments."""
+    return predict(prefix, num_preds, model, vocab, device)

@@ -1,0 +1,202 @@
+"""Training a language model by truncated backpropagation through time."""
+
+import random
+import time
+
+from d2l_gru._checks import check_context, check_int, check_minibatch, check_positive, check_seed
+from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
+from d2l_gru.history import check_run, perplexity, record_epochs
+from d2l_gru.mxnet._blocks import arrays_of, backward, parameters, prepare
+from d2l_gru.mxnet._graphs import norm, summed_loss
+from d2l_gru.mxnet._import import autograd, np, npx
+from d2l_gru.mxnet.device import try_gpu
+
+
+def set_seed(seed):
+    """Seed Python's and MXNet's generators, which draw minibatches, parameters and samples.
+
+    Args:
+        seed: from 0 to 2**31 - 1.
+
+    Raises:
+        ValueError: it is out of that range.
+    """
+    seed = check_seed(seed)
+    random.seed(seed)
+    npx.random.seed(seed)
+
+
+def sgd(params, lr, batch_size=None):
+    """Take one step of gradient descent: subtract `lr` times its gradient from each array.
+
+    Args:
+        params: arrays with gradients attached: a list, a generator, a ``ParameterDict``, a model,
+            or one array.  Parameters whose ``grad_req`` is "null" are left alone.
+        lr: learning rate, > 0.
+        batch_size: as in 2019, a whole number by which the gradients are divided.
+
+    Raises:
+        ValueError: `lr` is not above 0, an array has no gradient attached, or there is no array.
+    """
+    lr = check_positive("lr", lr)
+    if batch_size is not None:
+        lr /= check_int("batch_size", batch_size, 1)
+    for param in arrays_of(params):
+        param -= lr * param.grad  # in place
+
+
+def gradient_norm(params):
+    """Return the joint Euclidean norm of the gradients, an array of shape ().
+
+    Args:
+        params: as for `sgd`.
+
+    Raises:
+        ValueError: an array has no gradient attached, or there is no array.
+    """
+    return _norm(arrays_of(params)).astype("float32")
+
+
+def _norm(params):
+    return norm(param.grad for param in params)
+
+
+def grad_clipping(params, theta):
+    """Scale all gradients by one factor so that their joint norm is at most `theta`, in place.
+
+    A gradient that is infinite or NaN makes the norm so, and stays NaN: the parameters, and the
+    next perplexity, become NaN.
+
+    Args:
+        params: as for `sgd`.
+        theta: the largest norm allowed, > 0.
+
+    Returns:
+        The norm before clipping, an array of shape ().
+
+    Raises:
+        ValueError: `theta` is not above 0, an array has no gradient attached, or there is no array.
+
+    Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
+    2013.
+    """
+    theta = check_positive("theta", theta)
+    params = arrays_of(params)
+    before = _norm(params)
+    # Multiplying by min(1, theta / norm) needs no `if`, so nothing waits for the device.
+    scale = np.minimum(1, theta / before)
+    for param in params:
+        grad = param.grad
+        grad *= scale.astype(grad.dtype)  # in place
+    return before.astype("float32")
+
+
+def train_step(model, X, Y, state, lr, device, clip):
+    """Update the model once, from one minibatch.
+
+    Args:
+        X, Y: token ids (batch_size, num_steps).  They are checked on the CPU, and move to `device`
+            afterwards; ids that are on a GPU already are not read back.
+        state: what the step before returned, which is detached; None to start anew.
+        model, lr, device, clip: as for `train_epoch`.
+
+    Returns:
+        (summed loss of the tokens, norm of the gradients before clipping, new state); the first two
+        are arrays of shape (), which nothing has waited for.
+
+    Raises:
+        ValueError: ids are out of range, X and Y are of unequal shapes, or the model's logits are.
+    """
+    vocab_size = vocab_size_of(model)
+    check_minibatch(X, Y, vocab_size)
+    inputs, labels = X.as_in_ctx(device), Y.as_in_ctx(device)
+    with autograd.record():
+        # A first state may have parameters; one that is carried ends its gradient here.
+        H = begin_state(model, X.shape[0], device) if state is None else detached(state)
+        Y_hat, state = model(inputs, H)
+        check_logits(Y_hat, Y)
+        if vocab_size is None:
+            check_minibatch(X, Y, Y_hat.shape[-1])
+        summed = summed_loss(Y_hat, labels)
+        l = summed / Y.size
+    backward(l)
+    params = parameters(model)
+    before = gradient_norm(params) if clip is None else grad_clipping(params, clip)
+    sgd(params, lr)
+    return summed.detach(), before, state
+
+
+def train_epoch(model, train_iter, lr, device, clip=1.0):
+    """Train for one epoch.
+
+    With consecutive sampling the state is carried from minibatch to minibatch, detached: its value
+    goes on, its gradient does not.  With random sampling it starts at zero each time.
+
+    Args:
+        model: as for `train`.
+        train_iter: minibatches (X, Y) of token ids (batch_size, num_steps); a true attribute
+            ``use_random_iter`` says that they are no continuation of each other.
+        lr: learning rate, > 0.
+        device: where the model is.
+        clip: the largest norm of the gradients, > 0; None for no clipping.
+
+    Returns:
+        (perplexity, tokens per second, largest norm of the gradients before clipping).
+
+    Raises:
+        ValueError: `train_iter` yields nothing, or ids out of range or of unequal shapes.
+    """
+    carry = not getattr(train_iter, "use_random_iter", False)
+    state, total, num_tokens, largest = None, 0.0, 0, 0.0
+    start = time.perf_counter()
+    for X, Y in train_iter:
+        loss, before, state = train_step(model, X, Y, state if carry else None, lr, device, clip)
+        largest = np.maximum(largest, before)
+        total = total + loss
+        num_tokens += Y.size
+    if not num_tokens:
+        raise ValueError(
+            "train_iter yielded no minibatch (an iterator yields once only: pass a SeqDataLoader)"
+        )
+    mean_loss = float(total) / num_tokens
+    npx.waitall()  # the last updates are part of the epoch
+    speed = num_tokens / (time.perf_counter() - start)
+    return perplexity(mean_loss), speed, float(largest)
+
+
+def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=None):
+    """Train with stochastic gradient descent, and show a progress bar.
+
+    Args:
+        model: `RNNModelScratch`, `RNNModel`, or a model of your own with these two methods:
+
+            - ``model(X, state)`` returns logits (num_steps * batch_size, vocab_size), step by step,
+              and the new state: an array, or a list or tuple of some.  X is token ids
+              (batch_size, num_steps).
+            - ``begin_state(batch_size, device)`` returns the first state.  Its arguments may have
+              any order if they are called so; ``ctx`` is ``device`` under its name of 2019.
+
+            A ``gluon.Block`` needs no more; another object also needs ``parameters()``, which
+            returns its arrays, with gradients attached.  Those of ``grad_req`` "null" are frozen.
+            Where there is a method ``prepare(device)``, which raises unless the model is there, it
+            is called, and where there is a ``vocab_size``, ids are checked before they are read.
+        train_iter, lr, clip: as for `train_epoch`.
+        num_epochs: at least 1.
+        device: where the model is, or where the parameters are drawn that have no values yet; None
+            for `try_gpu()`.
+        on_epoch: function (epoch from 1, `History`), called after each epoch.
+
+    Returns:
+        A `History`.
+
+    Raises:
+        ValueError: a number is out of range, or the model is on another device.
+    """
+    lr, num_epochs = check_positive("lr", lr), check_run(num_epochs, on_epoch)
+    if clip is not None:
+        clip = check_positive("clip (None for no clipping)", clip)
+    device = try_gpu() if device is None else check_context(device)
+    prepare(model, device)
+    return record_epochs(
+        lambda: train_epoch(model, train_iter, lr, device, clip), num_epochs, on_epoch
+    )

@@ -1,0 +1,22 @@
+"""The two frameworks that a run can be made with, and which one a device belongs to.
+
+What `run` needs of either is a module with the same few functions: `_on_mxnet`, `torch._on_torch`.
+"""
+
+import importlib
+
+MODULES = {"mxnet": "d2l_gru.mxnet._backend", "torch": "d2l_gru.torch._backend"}
+
+
+def load(name):
+    """Return the module of a framework.
+
+    Raises:
+        ImportError: it cannot be imported.
+    """
+    return importlib.import_module(MODULES[name])
+
+
+def of(device):
+    """Return the module of the framework that an ``mxnet.Context`` or ``torch.device`` is of."""
+    return load("torch" if type(device).__module__.startswith("torch") else "mxnet")

@@ -1,0 +1,113 @@
+"""Carrying weights between MXNet's models and PyTorch's: both frameworks must be installed.
+
+Both libraries stack the gates of a layer r, z, n and apply the reset gate after the product, so
+that the concise models hold the same matrices in the same order; the scratch models are one list.
+"""
+
+import d2l_gru as on_mxnet
+import d2l_gru.torch as on_torch
+from d2l_gru.torch import concise, scratch
+from d2l_gru.torch._import import torch
+from d2l_gru.torch.device import check_torch_device
+
+
+def to_torch(model, device="cpu"):
+    """Return the PyTorch twin of an MXNet model, with its weights.
+
+    Args:
+        model: `d2l_gru.RNNModelScratch` around `d2l_gru.gru`, or `d2l_gru.RNNModel` around a
+            ``gluon.rnn.GRU`` whose parameters have their values.  Dropout between layers is carried
+            over, and which of these parameters are frozen.
+        device: where the twin is to be.
+
+    Returns:
+        A model of `d2l_gru.torch`.
+
+    Raises:
+        ValueError: the model has no twin, since a function or a layer of it is another one, or it
+            has hooks, or is not float32.
+        TypeError: it is no model of `d2l_gru`.
+    """
+    from d2l_gru.mxnet import concise as mxnet_concise
+    from d2l_gru.mxnet import scratch as mxnet_scratch
+
+    device = check_torch_device(device)
+    if isinstance(model, on_mxnet.RNNModelScratch):
+        _check(mxnet_scratch.differences(model))
+        twin = _scratch(on_torch, model.vocab_size, model.num_hiddens, device)
+    elif isinstance(model, on_mxnet.RNNModel):
+        _check(mxnet_concise.differences(model))
+        layer = model.rnn
+        layer = torch.nn.GRU(
+            model.vocab_size, layer._hidden_size, layer._num_layers, dropout=layer._dropout
+        )
+        twin = on_torch.RNNModel(layer, model.vocab_size, sigma=None)
+        twin.prepare(device)
+    else:
+        raise TypeError(f"model must be one of d2l_gru, not {model!r}")
+    for to, param in zip(_arrays(twin, concise), _arrays(model, mxnet_concise), strict=True):
+        value = param if hasattr(param, "asnumpy") else param.data()
+        with torch.no_grad():
+            to.copy_(torch.from_numpy(value.asnumpy()))
+        to.requires_grad_(value.grad is not None)
+    return twin
+
+
+def to_mxnet(model, device=None):
+    """Return the MXNet twin of a PyTorch model, with its weights.
+
+    Args:
+        model: `d2l_gru.torch.RNNModelScratch` around `d2l_gru.torch.gru`, or
+            `d2l_gru.torch.RNNModel` around an ``nn.GRU`` with biases.  Dropout between layers is
+            carried over, and which parameters are frozen.
+        device: where the twin is to be, an MXNet context; None for ``cpu()``.
+
+    Returns:
+        A model of `d2l_gru`.
+
+    Raises:
+        ValueError: the model has no twin, since a function or a layer of it is another one, or it
+            has hooks, or is not float32.
+        TypeError: it is no model of `d2l_gru.torch`.
+    """
+    from d2l_gru.mxnet import concise as mxnet_concise
+    from d2l_gru.mxnet._import import gluon, np, npx
+
+    device = npx.cpu() if device is None else device
+    if isinstance(model, on_torch.RNNModelScratch):
+        _check(scratch.differences(model))
+        twin = _scratch(on_mxnet, model.vocab_size, model.num_hiddens, device)
+    elif isinstance(model, on_torch.RNNModel):
+        _check(concise.differences(model))
+        layer = model.rnn
+        layer = gluon.rnn.GRU(layer.hidden_size, num_layers=layer.num_layers, dropout=layer.dropout)
+        twin = on_mxnet.RNNModel(layer, model.vocab_size)
+        twin.prepare(device)
+        twin(np.zeros((1, 1), dtype="int32", ctx=device), twin.begin_state(1, device))  # all shapes
+    else:
+        raise TypeError(f"model must be one of d2l_gru.torch, not {model!r}")
+    for to, param in zip(_arrays(twin, mxnet_concise), _arrays(model, concise), strict=True):
+        value = to if hasattr(to, "asnumpy") else to.data()
+        value[:] = np.array(param.detach().cpu().numpy(), ctx=device)
+        if param.requires_grad:
+            continue
+        if to is value:
+            to.attach_grad("null")
+        else:
+            to.grad_req = "null"
+    return twin
+
+
+def _scratch(d2l, vocab_size, num_hiddens, device):
+    functions = d2l.get_params, d2l.init_gru_state, d2l.gru
+    return d2l.RNNModelScratch(vocab_size, num_hiddens, device, *functions)
+
+
+def _check(differences):
+    if found := next(differences, None):
+        raise ValueError(f"the model has no twin: {found}")
+
+
+def _arrays(model, concise):
+    """Return all parameters, frozen ones, too."""
+    return model.params if hasattr(model, "init_state") else concise.arrays(model)

@@ -1,0 +1,321 @@
+"""Models as readers write them, in both frameworks: a Block or Module, and no more."""
+
+import mxnet
+import numpy
+import pytest
+from mxnet import cpu, gluon, np, npx
+from mxnet.gluon import rnn
+
+import d2l_gru
+import d2l_gru.torch as on_torch
+from d2l_gru.mxnet.parallel import DataParallel, train_epoch_parallel
+
+pytestmark = pytest.mark.usefixtures("torch", "seeded")
+VOCAB = d2l_gru.Vocab(list("time traveller"))
+V, H = len(VOCAB), 6
+IDS = VOCAB[list("time traveller " * 8)]
+
+
+class Block(gluon.nn.Block):
+    """As in the notebook on RNNs of 2019."""
+
+    def __init__(self, layer=None):
+        super().__init__()
+        self.rnn, self.dense = layer or rnn.GRU(H), gluon.nn.Dense(V)
+
+    def forward(self, X, state):
+        Y, state = self.rnn(npx.one_hot(X.T, V), state)
+        return self.dense(Y.reshape(-1, H)), state
+
+    def begin_state(self, *args, **kwargs):
+        return self.rnn.begin_state(*args, **kwargs)
+
+
+def module(layer="GRU", bias=True):
+    """Return a Module whose state is that of its layer: a tensor, or two for an LSTM."""
+    import torch
+
+    class Module(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = getattr(torch.nn, layer)(V, H)
+            self.dense = torch.nn.Linear(H, V)
+
+        def forward(self, X, state):
+            Y, state = self.rnn(torch.nn.functional.one_hot(X.T, V).float(), state)
+            return self.dense(Y.reshape(-1, H)), state
+
+        def begin_state(self, batch_size, device):
+            zeros = torch.zeros(1, batch_size, H, device=device)
+            return (zeros, zeros.clone()) if layer == "LSTM" else zeros
+
+    return Module()
+
+
+def loader(package, use_random_iter=False):
+    return package.SeqDataLoader(IDS, 4, 5, use_random_iter)
+
+
+@pytest.mark.parametrize("layer", [rnn.GRU, rnn.LSTM, rnn.RNN])
+@pytest.mark.parametrize("use_random_iter", [False, True])
+def test_a_plain_block_trains_as_the_model_of_the_package(layer, use_random_iter):
+    plain, ours, split = Block(layer(H)), d2l_gru.RNNModel(layer(H), V), Block(layer(H))
+    ours.prepare(cpu())
+    X, _ = next(iter(loader(d2l_gru)))
+    for model, device in ((plain, cpu()), (split, cpu(1))):
+        model.initialize(ctx=device)
+        model(X.as_in_ctx(device), model.begin_state(batch_size=4, ctx=device))
+    for a, b in zip(ours.parameters(), plain.collect_params().values(), strict=True):
+        b.set_data(a)
+    pair, histories = DataParallel([clone(plain), split]), []
+    for model in (ours, plain):
+        d2l_gru.set_seed(1)
+        histories.append(d2l_gru.train(model, loader(d2l_gru, use_random_iter), 1, 3, cpu()))
+    assert histories[0].perplexity == pytest.approx(histories[1].perplexity, rel=1e-6)
+    d2l_gru.set_seed(1)
+    for perplexity in histories[0].perplexity:
+        found = train_epoch_parallel(pair, loader(d2l_gru, use_random_iter), 1)
+        assert found[0] == pytest.approx(perplexity, rel=1e-5)
+    texts = {d2l_gru.predict("time", 9, model, VOCAB, cpu()) for model in (ours, plain)}
+    assert len(texts) == 1
+    with pytest.raises(ValueError, match=r"is on \[cpu\(0\)\], but cpu\(1\) is asked for"):
+        d2l_gru.predict("time", 9, plain, VOCAB, cpu(1))
+
+
+def clone(block):
+    new = Block(type(block.rnn)(H))
+    new.initialize()
+    new(np.zeros((1, 1), dtype="int32"), new.begin_state(batch_size=1))
+    for a, b in zip(block.collect_params().values(), new.collect_params().values(), strict=True):
+        b.set_data(a.data())
+    return new
+
+
+def test_a_block_without_values_gets_those_of_the_package(capsys):
+    d2l_gru.train_ch8(model := Block(), loader(d2l_gru), VOCAB, 1, 1, cpu())
+    assert abs(model.rnn.l0_h2h_weight.data().asnumpy().std()) < 0.05
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("layer", ["GRU", "LSTM", "RNN"])
+@pytest.mark.parametrize("use_random_iter", [False, True])
+def test_a_plain_module_trains_as_the_model_of_the_package(layer, use_random_iter, torch):
+    plain = module(layer)
+    ours = on_torch.RNNModel(getattr(torch.nn, layer)(V, H), V)
+    captured, of_package = module(layer), on_torch.RNNModel(getattr(torch.nn, layer)(V, H), V)
+    for model in (plain, captured, of_package):
+        model.load_state_dict(ours.state_dict())
+    histories = []
+    for model, train in (
+        (ours, on_torch.train),
+        (plain, on_torch.train),
+        (captured, on_torch.train_captured),
+        (of_package, on_torch.train_captured),
+    ):
+        on_torch.set_seed(1)
+        histories.append(train(model, loader(on_torch, use_random_iter), 1, 3, "cpu").perplexity)
+    for other in histories[1:]:
+        assert other == pytest.approx(histories[0], rel=1e-6)
+    texts = {on_torch.predict("time", 9, model, VOCAB, "cpu") for model in (ours, plain, captured)}
+    assert len(texts) == 1
+    for call in (
+        lambda: on_torch.predict("time", 9, plain, VOCAB, "meta"),
+        lambda: on_torch.train(plain, loader(on_torch), 1, 1, "meta"),
+        lambda: on_torch.predict("time", 9, on_torch.RNNModel(ours.rnn, V), VOCAB, "meta"),
+    ):
+        with pytest.raises(ValueError, match="the model is on cpu, but meta is asked for"):
+            call()
+    assert plain.dense.weight.device.type == "cpu"
+    with pytest.raises(ValueError, match="tensors there have no values"):
+        on_torch.train(plain.to("meta"), loader(on_torch), 1, 1, "meta")
+
+
+def test_a_layer_of_each_kind_is_the_same_in_both_frameworks(torch):
+    """The twins are given the same numbers by hand; both stack the gates of each kind alike."""
+    for kind, layers in (("LSTM", 2), ("RNN", 1), ("GRU", 2)):
+        make = {"activation": "tanh"} if kind == "RNN" else {}
+        theirs = d2l_gru.RNNModel(getattr(rnn, kind)(H, num_layers=layers, **make), V)
+        theirs.prepare(cpu())
+        ours = on_torch.RNNModel(getattr(torch.nn, kind)(V, H, layers), V)
+        rng = numpy.random.default_rng(0)
+        for a, b in zip(theirs.parameters(), ours.parameters(), strict=True):
+            a[:] = rng.normal(size=a.shape)
+            b.data = torch.tensor(a.asnumpy())
+        histories = []
+        for d2l, model, device in ((d2l_gru, theirs, cpu()), (on_torch, ours, "cpu")):
+            d2l.set_seed(0)
+            histories.append(d2l.train(model, loader(d2l), 0.1, 2, device))
+        numpy.testing.assert_allclose(*(h.perplexity for h in histories), rtol=1e-4)
+        text = d2l_gru.predict("time", 9, theirs, VOCAB, cpu())
+        assert on_torch.predict("time", 9, ours, VOCAB, "cpu") == text
+
+
+def begin_states():
+    """Yield a Module's begin_state, and whether its arguments can be told apart."""
+    import torch
+
+    def zeros(n, where):
+        assert isinstance(n, int)
+        return torch.zeros(1, n, H, device=where)
+
+    yield lambda batch_size, device: zeros(batch_size, device), True
+    yield lambda device, batch_size=1: zeros(batch_size, device), True
+    yield lambda batch_size=1: zeros(batch_size, "cpu"), True
+    yield lambda n, where: zeros(n, where), True
+    yield lambda *args, **kwargs: zeros(kwargs["batch_size"], kwargs["device"]), True
+    yield lambda batch_size, where: zeros(batch_size, where), True
+    yield lambda n, device: zeros(n, device), True
+    yield lambda: zeros(4, "cpu"), False
+    yield lambda device, n: zeros(n, device), False
+    yield lambda batch_size, device, more: zeros(batch_size, device), False
+
+
+def test_a_first_state_in_any_order_that_can_be_told_apart():
+    for begin_state, works in begin_states():
+        model = module()
+        model.begin_state = begin_state
+        if works:
+            for train in (on_torch.train, on_torch.train_captured):
+                assert train(model, loader(on_torch), 1, 1, "cpu").perplexity[0] > 1
+        else:
+            with pytest.raises(TypeError, match="begin_state must take batch_size and device"):
+                on_torch.train_epoch(model, loader(on_torch), 1, "cpu")
+
+
+def test_a_class_of_2019_that_is_no_block():
+    ours = d2l_gru.RNNModelScratch(
+        V, H, cpu(), d2l_gru.get_params, d2l_gru.init_gru_state, d2l_gru.gru
+    )
+
+    class Scratch:
+        def __init__(self):
+            self.params = [param.copy() for param in ours.params]
+            for param in self.params:
+                param.attach_grad()
+
+        def begin_state(self, batch_size, ctx):
+            return d2l_gru.init_gru_state(batch_size, H, ctx)
+
+        def __call__(self, X, state):
+            return d2l_gru.gru(npx.one_hot(X.T, V), state, self.params)
+
+    theirs, histories = Scratch(), []
+    for model in (ours, theirs):
+        d2l_gru.set_seed(1)
+        histories.append(d2l_gru.train(model, loader(d2l_gru), 1, 2, cpu()).perplexity)
+    assert histories[0] == histories[1]
+    assert float(d2l_gru.grad_clipping(theirs, 1)) <= 1.0001
+    theirs.parameters = lambda: theirs.params
+    with pytest.raises(ValueError, match=r"the model is on cpu\(0\), but cpu\(1\) is needed"):
+        d2l_gru.train(theirs, loader(d2l_gru), 1, 1, cpu(1))
+    del theirs.parameters, theirs.params
+    theirs.__class__.__call__ = lambda self, X, state: ours(X, state)
+    with pytest.raises(TypeError, match=r"must be a Block or have parameters\(\)"):
+        d2l_gru.train_epoch(theirs, loader(d2l_gru), 1, cpu())
+
+
+def test_a_class_of_d2l_that_is_no_module(torch):
+    ours = on_torch.RNNModelScratch(
+        V, H, "cpu", on_torch.get_params, on_torch.init_gru_state, on_torch.gru
+    )
+
+    class Scratch:
+        def __init__(self):
+            self.params = [param.detach().clone().requires_grad_() for param in ours.params]
+
+        def begin_state(self, batch_size, device):
+            return on_torch.init_gru_state(batch_size, H, device)
+
+        def __call__(self, X, state):
+            inputs = torch.nn.functional.one_hot(X.T, V).float()
+            return on_torch.gru(inputs, state, self.params)
+
+    theirs, histories = Scratch(), []
+    for model in (ours, theirs):
+        on_torch.set_seed(1)
+        histories.append(on_torch.train(model, loader(on_torch), 1, 2, "cpu").perplexity)
+    assert histories[0] == histories[1] and float(on_torch.grad_clipping(theirs, 1)) <= 1.0001
+    del theirs.params
+    theirs.__class__.__call__ = lambda self, X, state: ours(X, state)
+    with pytest.raises(TypeError, match=r"must be a Module or have parameters\(\)"):
+        on_torch.train_epoch(theirs, loader(on_torch), 1, "cpu")
+
+
+def test_a_first_state_may_be_asked_for_as_in_2019_or_without_a_device(torch, monkeypatch):
+    monkeypatch.setenv("D2L_GRU_DEVICE", "cpu:1")
+    concise, there = d2l_gru.RNNModel(rnn.GRU(H), V), d2l_gru.RNNModel(rnn.LSTM(H), V)
+    there.prepare(cpu(2))
+    scratch = d2l_gru.RNNModelScratch(
+        V, H, cpu(2), d2l_gru.get_params, d2l_gru.init_gru_state, d2l_gru.gru
+    )
+    for model, device in ((concise, cpu(1)), (there, cpu(2)), (scratch, cpu(2))):
+        for state in (model.begin_state(batch_size=3), model.begin_state(3, ctx=device)):
+            assert {(H0.shape[-2], H0.ctx) for H0 in state} == {(3, device)}
+    (H0,) = on_torch.RNNModel(torch.nn.GRU(V, H), V).begin_state(batch_size=3)
+    assert H0.shape == (1, 3, H)
+
+
+# What a model must not give.
+
+
+def test_ids_that_a_model_has_no_logits_for_are_refused_before_an_update(torch):
+    plain, block = module(), Block()
+    block.initialize()
+    for x, y, found in ((0, V, f"Y holds {V}"), (-1, 0, "X holds -1")):
+        X, Y = torch.full((4, 5), x), torch.full((4, 5), y)
+        before = plain.dense.bias.detach().clone()
+        with pytest.raises(ValueError, match=found):
+            on_torch.train_epoch(plain, [(X, Y)], 1, "cpu")
+        assert torch.equal(plain.dense.bias, before)
+        with pytest.raises(ValueError, match=found):
+            d2l_gru.train_epoch(block, [(np.array(X.numpy()), np.array(Y.numpy()))], 1, cpu())
+
+
+def test_logits_of_another_shape_are_refused(torch):
+    plain, block = module(), Block()
+    block.initialize()
+    for d2l, model, device in ((on_torch, plain, "cpu"), (d2l_gru, block, cpu())):
+        forward = model.forward
+        model.forward = lambda X, state: (forward(X, state)[0].reshape(5, 4, V), state)  # noqa: B023
+        with pytest.raises(ValueError, match=r"here \(20, vocab_size\), not \(5, 4, "):
+            d2l.train_epoch(model, loader(d2l), 1, device)
+    other = d2l_gru.Vocab(list("time"))
+    for d2l, model, device in ((on_torch, module(), "cpu"), (d2l_gru, block, cpu())):
+        with pytest.raises(ValueError, match=f"vocabulary of {V} tokens, but vocab has 5"):
+            model.forward = type(model).forward.__get__(model)
+            d2l.predict("time", 2, model, other, device)
+
+
+# First states that are trained.
+
+
+@pytest.mark.parametrize("use_random_iter", [False, True])
+def test_a_first_state_with_parameters_is_trained(use_random_iter, torch):
+    plain, block = module(), Block()
+    plain.first = torch.nn.Parameter(torch.ones(H))
+    plain.begin_state = lambda batch_size, device: plain.first.expand(1, batch_size, H)
+    block.first = block.params.get("first", shape=(H,), init=mxnet.init.One())
+    block.begin_state = lambda batch_size, ctx: [
+        np.broadcast_to(block.first.data(), (1, batch_size, H))
+    ]
+    on_torch.train(plain, loader(on_torch, use_random_iter), 1, 1, "cpu")
+    d2l_gru.train(block, loader(d2l_gru, use_random_iter), 1, 1, cpu())
+    assert (plain.first != 1).all() and (block.first.data() != 1).all()
+    with pytest.raises(ValueError, match="first state has parameters, so use train"):
+        on_torch.train_captured(plain, loader(on_torch), 1, 1, "cpu")
+
+
+def test_a_captured_step_starts_where_the_model_does(torch):
+    functions = on_torch.get_params, lambda *size: (torch.ones(4, H),), on_torch.gru
+    histories = []
+    for train in (on_torch.train, on_torch.train_captured):
+        on_torch.set_seed(0)
+        model = on_torch.RNNModelScratch(V, H, "cpu", *functions)
+        for param in model.params:
+            param.data *= 50
+        for order in (True, False):
+            history = train(model, loader(on_torch, order), 1, 2, "cpu")
+            histories.append(history.perplexity)
+    assert histories[0] == pytest.approx(histories[2]) and histories[1] == pytest.approx(
+        histories[3]
+    )

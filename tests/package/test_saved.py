@@ -1,0 +1,173 @@
+"""What a run's checkpoint must hold: here one is made in NumPy, without a run or a framework."""
+
+import dataclasses
+import math
+import random
+
+import numpy
+import pytest
+import reference_gru as ref
+
+from d2l_gru.runs._saved import check_saved
+from d2l_gru.runs.run import Setting
+
+V, H, B, T = 6, 4, 2, 3  # <unk> and five letters, num_hiddens, batch_size, num_steps
+LAYER = [(3 * H, H), (3 * H,), (3 * H,)]  # after the weights of its inputs
+SHAPES = {
+    ("scratch", 1): [p.shape for p in ref.random_params(V, H).values()],
+    ("concise", 1): [(3 * H, V), *LAYER, (V, H), (V,)],
+    ("concise", 2): [(3 * H, V), *LAYER, (3 * H, H), *LAYER, (V, H), (V,)],
+}
+STATES = {("scratch", 1): (B, H), ("concise", 1): (1, B, H), ("concise", 2): (2, B, H)}
+SCRATCH = ("scratch", 1)
+each_kind = pytest.mark.parametrize("kind", SHAPES)
+
+
+def setting_of(kind):
+    model, num_layers = kind
+    sizes = {"num_hiddens": H, "num_layers": num_layers, "batch_size": B, "num_steps": T}
+    return Setting(model=model, **sizes)
+
+
+def saved(kind=SCRATCH):
+    """Return arrays and meta of a run after five minibatches of its third epoch."""
+    arrays = {f"parameter {i}": numpy.zeros(shape) for i, shape in enumerate(SHAPES[kind])}
+    arrays |= {"loss": numpy.zeros(()), "largest norm": numpy.zeros(())}
+    arrays |= {"state 0": numpy.zeros(STATES[kind])}
+    version, numbers, gauss = random.Random(0).getstate()
+    meta = {
+        "setting": dataclasses.asdict(setting_of(kind)),
+        "corpus_sha256": "0" * 64,
+        "vocab": [[letter, 3] for letter in "abcde"],
+        "epoch": 3,
+        "batch": 5,
+        "updates": 25,
+        "num_tokens": 5 * B * T,
+        "seconds": 1.5,
+        "random_state": [version, list(numbers), gauss],
+        "history": {
+            "perplexity": [5.5, math.inf],
+            "tokens_per_second": [100, 2**63 - 1],
+            "gradient_norm": [1.0, math.nan],
+        },
+    }
+    return {name: array.astype("float32") for name, array in arrays.items()}, meta
+
+
+def refusal(arrays, meta):
+    with pytest.raises(ValueError, match=r"^it is no checkpoint of a run: ") as caught:
+        check_saved(arrays, meta, Setting)
+    return str(caught.value)
+
+
+@each_kind
+def test_a_checkpoint_of_a_run_gives_its_setting(kind):
+    assert check_saved(*saved(kind), Setting) == setting_of(kind)
+
+
+@each_kind
+def test_between_two_epochs_there_is_no_state(kind):
+    arrays, meta = saved(kind)
+    meta |= {"batch": 0, "num_tokens": 0}
+    assert refusal(arrays, meta).endswith(": it holds 'state 0', which no run saves")
+    del arrays["state 0"]
+    assert check_saved(arrays, meta, Setting) == setting_of(kind)
+
+
+EMPTY = {"perplexity": [], "tokens_per_second": [], "gradient_norm": []}
+NUMBERS = saved()[1]["random_state"][1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"epoch": 1, "history": EMPTY},
+        {"updates": 0},
+        {"seconds": 0},
+        {"vocab": [[letter, 0] for letter in "abcde"]},
+        {"random_state": [3, NUMBERS, 0.5]},
+        {"random_state": [3, NUMBERS, 1 - 2**63]},
+    ],
+)
+def test_what_a_run_can_save_is_taken(changed):
+    arrays, meta = saved()
+    assert check_saved(arrays, meta | changed, Setting) == setting_of(SCRATCH)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"corpus_sha256": 5},
+        {"vocab": [["a", -1]]},
+        {"vocab": [["a", 1.5]]},
+        {"vocab": [["a", 1], ["a", 1], ["b", 1]]},
+        {"vocab": [["a", 0], ["a", 0]]},
+        {"vocab": [["a", 1], ["<unk>", 1]]},
+        {"vocab": [["a", 1], [5, 1]]},
+        {"epoch": 0},
+        {"batch": -1},
+        {"batch": 2.5},
+        {"updates": -1},
+        {"num_tokens": -1},
+        {"num_tokens": 31},
+        {"num_tokens": 29},
+        {"seconds": -0.5},
+        {"seconds": math.nan},
+        {"seconds": math.inf},
+        {"seconds": "1"},
+        {"seconds": True},
+        {"random_state": [3, NUMBERS, "a"]},
+        {"random_state": [3, NUMBERS, 2**63]},
+        {"random_state": [3, NUMBERS, -(2**63)]},
+        {"random_state": [3, [1], None]},
+        {"history": EMPTY},
+        {"history": EMPTY | {"perplexity": 5}},
+        {"history": EMPTY | {"perplexity": [1, 2, 3]}},
+        {"history": EMPTY | {"perplexity": [1, 2], "tokens_per_second": [1, True]}},
+        {"history": EMPTY | {"perplexity": ["a", 2]}},
+    ],
+)
+def test_what_no_run_saves_is_named(changed, snapshot):
+    arrays, meta = saved()
+    assert refusal(arrays, meta | changed) == snapshot
+
+
+def test_numbers_that_overflow_are_refused():
+    arrays, meta = saved()
+    said = refusal(arrays, meta | {"random_state": [3, [10**400] * 625, None]})
+    assert said.startswith("it is no checkpoint of a run: random_state: ")
+
+
+@pytest.mark.parametrize("name", saved()[1])
+def test_what_is_missing_is_named(name):
+    arrays, meta = saved()
+    del meta[name]
+    with pytest.raises(ValueError, match=f"^it is no checkpoint of a run: it lacks '{name}'$"):
+        check_saved(arrays, meta, Setting)
+
+
+@each_kind
+def test_each_array_must_be_there_in_its_shape_and_dtype(kind):
+    arrays, meta = saved(kind)
+    for name, array in arrays.items():
+        wrong = arrays | {name: array[None]}
+        said = f"{name} must have shape {array.shape}, not {(1, *array.shape)}"
+        assert refusal(wrong, meta).endswith(f": {said}")
+        wrong[name] = array.astype("float64")
+        assert refusal(wrong, meta).endswith(f": {name} must be float32, not float64")
+        del wrong[name]
+        with pytest.raises(ValueError, match=f"^it is no checkpoint of a run: it lacks '{name}'$"):
+            check_saved(wrong, meta, Setting)
+
+
+def test_of_arrays_that_no_run_saves_the_first_is_named():
+    arrays, meta = saved()
+    more = {"z": arrays["loss"], "parameter 11": arrays["loss"]}
+    assert refusal(arrays | more, meta).endswith(": it holds 'parameter 11', which no run saves")
+
+
+def test_layers_that_are_not_there_are_not_counted():
+    arrays, meta = saved(("concise", 1))
+    meta["setting"]["num_layers"] = 10**9
+    arrays["state 0"] = numpy.broadcast_to(numpy.float32(0), (10**9, B, H))
+    assert refusal(arrays, meta).endswith(f"parameter 4 must have shape {(3 * H, H)}, not {(V, H)}")

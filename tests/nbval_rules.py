@@ -21,21 +21,19 @@ import importlib.util
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError
 from nbval.plugin import IPyNbFile
+from nbval_outputs import compare_outputs
+from nbval_text import Rules
+
+from tools.kernel import Client, environment
+from tools.notebook import LIMIT, START, code_cells, recorded, switch, tags, take_recorded
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tools"))
-from kernel import Client, environment  # noqa: E402
-from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError  # noqa: E402
-from nbval_outputs import compare_outputs  # noqa: E402
-from nbval_text import Rules  # noqa: E402
-from outputs import LIMIT, START, code_cells, recorded, switch, tags, take_recorded  # noqa: E402
-
 # Options of nbval that compare less, or with another kernel.
 REFUSED = "nbval_lax nbval_sanitize_with sanitize_with nbval_kernel_name current_env nbdime".split()
 

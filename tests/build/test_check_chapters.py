@@ -5,7 +5,7 @@ import re
 import pytest
 from tools_of_the_build import ROOT, load
 
-checker = load("check_chapters")
+checker = load("check")
 
 HEAD = "---\nkernelspec: {name: python3, display_name: any}\n---\n"  # three lines
 TITLE = HEAD + "# Title\n"  # the fourth

@@ -12,7 +12,8 @@ from nbformat.v4 import new_code_cell, new_output
 from nbval_outputs import compare_outputs, compare_svg
 from nbval_rules import ROOT
 from nbval_text import NUMBER, SVG_ATOL, Rules, compare_text
-from outputs import code_cells, plain, tags
+
+from tools.notebook import code_cells, plain, tags
 
 
 def compare(stored, new, tags=(), **nbval):

@@ -9,10 +9,11 @@ import sys
 import nbformat
 import nbval_rules
 import pytest
-from kernel import Client
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from outputs import LIMIT, digest
 from tools_of_the_build import ROOT
+
+from tools.kernel import Client
+from tools.notebook import LIMIT, digest
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path id="p" d="M 0 0 L {} 40"/></svg>'
 

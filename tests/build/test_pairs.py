@@ -7,14 +7,16 @@ from nbformat.v4 import new_code_cell, new_output
 from tools_of_the_build import ROOT, load
 
 from d2l_gru.corpus import SHA256
+from tools.check import check, unfit
+from tools.ext.voices import split
+from tools.fingerprint import Fingerprints
 
-colab, run_chapters, checker = load("colab"), load("run_chapters"), load("check_chapters")
-unfit = checker.unfit
+colab = load("colab")
 KEPT = {"tags", "mystnb", "slideshow", "nbval"}
 notebooks = {
     name: colab.add_install_cell(written, colab.address(ROOT / "_config.yml"))
     for path in sorted((ROOT / "chapters").glob("*.md"))
-    for name, written in run_chapters.split(path.stem, jupytext.read(path, fmt="md:myst")).items()
+    for name, written in split(path.stem, jupytext.read(path, fmt="md:myst")).items()
 }
 each_notebook = pytest.mark.parametrize("name", notebooks)
 
@@ -37,7 +39,7 @@ def cells(notebook):
 
 def test_nothing_in_the_chapters_would_become_a_wrong_page():
     assert notebooks, "no chapters found"
-    checker.check(ROOT)
+    check(ROOT)
 
 
 @each_notebook
@@ -60,7 +62,7 @@ def test_outputs_are_of_this_code(name):
     """Also where an edit changes no output, so that no comparison notices it."""
     written, stored = read(name)
     stamp = stored.metadata.get("d2l_gru", {})
-    current, _ = run_chapters.Fingerprints(ROOT, SHA256).of(written, stamp.get("torch"))
+    current, _ = Fingerprints(ROOT, SHA256).of(written, stamp.get("torch"))
     stale = f"the code or what it reads was edited after book/{name}.ipynb ran; run `make book`"
     assert stamp.get("fingerprint") == current, stale
 

@@ -12,7 +12,7 @@ from tools_of_the_build import ROOT, load
 
 from d2l_gru.corpus import Corpus
 
-runner = load("run_chapters")
+runner = load("run")
 pytestmark = pytest.mark.processes
 
 HEAD = "---\nkernelspec:\n  name: python3\n  display_name: any\n---\n\n# A title\n\nSome prose.\n"
@@ -452,7 +452,7 @@ def test_a_voice_asks_its_own_framework_for_a_gpu(project, torch, monkeypatch):
 
 
 def recorded(project, source, printed):
-    cells = [{"source": load("outputs").digest(source), "printed": printed}]
+    cells = [{"source": load("notebook").digest(source), "printed": printed}]
     (project.root / "book" / "records" / "gpu-torch.json").write_text(json.dumps({"cells": cells}))
 
 

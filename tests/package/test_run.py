@@ -224,7 +224,9 @@ def test_a_worker_takes_its_rows_and_leaves_saving_to_the_first(text, tmp_path, 
     run = Run(begun.setting, [cpu(0)], kept, Second())
     assert run.rank == 1 and begun.rank == 0 and run.device == cpu(0)
     numpy.testing.assert_array_equal(run.state[0][0].asnumpy(), kept[0]["state 0"][..., 2:, :])
-    assert float(run.meter.total) == 0 < float(begun.meter.total)  # the sum over workers counts it once
+    assert (
+        float(run.meter.total) == 0 < float(begun.meter.total)
+    )  # the sum over workers counts it once
     assert float(run.meter.largest) == float(begun.meter.largest)
     assert run.save(tmp_path / "other") is None and not (tmp_path / "other").exists()
     next(run.updates_of_epoch())
@@ -341,7 +343,9 @@ def test_a_run_has_the_model_of_its_setting(text, tmp_path, model, num_layers, n
     assert H.shape == ((4, 8) if model == "scratch" else (num_layers, 4, 8))
     kept = checkpoint.load(run.save(tmp_path / "kept"))
     resumed = Run(run.setting, elsewhere, kept)
-    assert {array.ctx for array in (*resumed.state, resumed.meter.total, resumed.meter.largest)} == {elsewhere}
+    assert {
+        array.ctx for array in (*resumed.state, resumed.meter.total, resumed.meter.largest)
+    } == {elsewhere}
     loaded, _ = load_model(*kept, elsewhere)
     assert [param.ctx for param in loaded.parameters()] == [elsewhere] * number
     assert same(loaded, run.model)

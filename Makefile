@@ -128,8 +128,11 @@ reproduce: setup ## run CHAPTER=gates aside: do its stored outputs come out agai
 bless: setup ## run CHAPTER=gates, show what changed in its outputs, and ask before they are taken
 	@YES=$(YES) $(BIN)/python tools/reproduce.py --bless $(CHAPTER)
 
-doctor: setup ## say what this machine has and lacks for training
-	@$(BIN)/python -m d2l_gru doctor $(ARGS)
+doctor: setup ## say what this machine has and lacks for training, the PDF and the tests of pages
+	@$(BIN)/python -m d2l_gru doctor $(ARGS); status=$$?; \
+		echo 'The PDF:      '"$$($(BIN)/python tools/debian.py --say tex | grep . || echo can be made.)"; \
+		echo 'Tests of pages:'" $$($(BIN)/python tools/debian.py --say browser | grep . || echo can run.)"; \
+		exit $$status
 
 gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a stand-in for the driver
 	test -x _build/gpu-build/bin/python || $(BIN)/python -m venv _build/gpu-build

@@ -80,21 +80,20 @@ def html(tmp_path_factory):
 
 
 def _make_pages(out):
-    """Make slides and pages, where `make html` lays them."""
-    bin, pages = Path(sys.executable).parent, out / "_build" / "html"
-    slides = [bin / "sphinx-build", "-b", "slides", "-c", "tools", "book", pages / "slides"]
-    slides += ["-d", out / "doctrees"]
-    book = [bin / "jupyter-book", "build", "book", "--config", "_config.yml", "--path-output", out]
-    env = os.environ | {"BOOK_SOURCE": ".", "BOOK_FORMS": "slides/book.pdf"}
-    for command in (slides, book):
+    """Make slides and pages, as `make html` does."""
+    pages, forms = out / "_build" / "html", out / "forms"
+    forms.mkdir(parents=True)
+    (forms / "book.pdf").write_text("stands for the PDF")
+    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-c", "tools", "book", "-q", "-n"]
+    env = os.environ | {"BOOK_SOURCE": ".", "BOOK_FORMS": str(forms)}
+    for builder, folder in (("slides", forms / "slides"), ("html", pages)):
         done = subprocess.run(
-            [*command, "-q", "-W", "-n", "--keep-going"], cwd=ROOT, env=env, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*sphinx, "-W", "--keep-going", "-b", builder, folder, "-d", out / builder],
+            cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if done.returncode:
             said = f"the book does not build without a warning:\n{done.stdout}"
             pytest.fail(said, pytrace=False)
-    (pages / "book.pdf").write_text("stands for the PDF")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ import re
 
 from nbval_svg import compare_svg
 from nbval_text import Rules, compare_text
-from outputs import as_stored, plain, tags
+
+from tools.notebook import as_stored, plain, tags
 
 GLUE = "application/papermill.record/"  # myst-nb's glue puts it before the type
 COMPARABLE = re.compile(rf"(?:{GLUE})?(?:text/.+|image/svg\+xml|application/json)")

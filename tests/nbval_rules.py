@@ -30,11 +30,12 @@ import pytest
 from nbval.plugin import IPyNbFile
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tools"))
+sys.path.append(str(ROOT))
 from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError  # noqa: E402
 from nbval_outputs import compare_outputs  # noqa: E402
 from nbval_text import Rules  # noqa: E402
-from outputs import LIMIT, START, code_cells, recorded, switch, tags, take_recorded  # noqa: E402
+
+from tools.notebook import LIMIT, START, code_cells, recorded, switch, tags, take_recorded  # noqa: E402
 
 TORCH = "-torch.ipynb"  # ends the names of PyTorch notebooks
 REFUSED = {
@@ -100,7 +101,7 @@ class BookFile(pytest.File):
             yield BookCell.from_parent(self, name=f"Cell {number}", number=number, cell=cell)
 
     def setup(self):
-        from kernel import Client, environment
+        from tools.kernel import Client, environment
 
         self.next, self.stack = 0, contextlib.ExitStack()
         self.client = Client(self.nb, self.path.parent, limit=self.limit)

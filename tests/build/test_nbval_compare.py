@@ -11,7 +11,8 @@ from nbval_outputs import compare_outputs
 from nbval_rules import ROOT
 from nbval_svg import compare_svg
 from nbval_text import NUMBER, SVG_ATOL, Rules, compare_text
-from outputs import code_cells, plain, tags
+
+from tools.notebook import code_cells, plain, tags
 
 EXACT = Rules()
 

@@ -8,11 +8,12 @@ import types
 import nbformat
 import nbval_rules
 import pytest
-from kernel import Client
 from kernels import Kernel
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from outputs import digest
 from tools_of_the_build import ROOT, load
+
+from tools.kernel import Client
+from tools.notebook import digest
 
 pytestmark = pytest.mark.processes
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path id="p" d="M 0 0 L {} 40"/></svg>'
@@ -274,7 +275,7 @@ def test_a_cell_waits_as_long_as_the_runner_lets_it(judge, monkeypatch):
     monkeypatch.setattr(nbval_rules.BookCell, "runtest", lambda cell: None)
     judge(cell("1"))
     judge(cell("1"), options=["--nbval-cell-timeout=5"])
-    assert waited == [load("run_chapters").LIMIT, 5]
+    assert waited == [load("run").LIMIT, 5]
 
 
 def test_what_is_tagged_skip_execution_is_not_run(judge):

@@ -7,7 +7,7 @@ from tools_of_the_build import ROOT, load
 
 from d2l_gru.corpus import SHA256
 
-colab, run_chapters, checker = load("colab"), load("run_chapters"), load("check_chapters")
+colab, run_chapters, checker = load("colab"), load("run"), load("check")
 check, unfit = checker.check, checker.unfit
 KEPT = {"tags", "mystnb", "slideshow", "nbval"}
 chapters = sorted((ROOT / "chapters").glob("*.md"))

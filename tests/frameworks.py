@@ -42,8 +42,9 @@ class MXNet(Framework):
     id_type, id_types = "int32", ("int32", "int64", "float32")
 
     def __init__(self):
-        import d2l_gru
         import mxnet
+
+        import d2l_gru
 
         self.d2l, self.mxnet, self.cpu = d2l_gru, mxnet, mxnet.cpu()
 

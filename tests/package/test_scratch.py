@@ -25,7 +25,7 @@ def test_logits_state_and_gradients_agree_with_the_reference(framework, case):
     X, Y, H0, p = case
     model, inputs = framework.scratch(p), ref.one_hot(X, V)
     state = (framework.array(H0),)
-    by_model = model(framework.ids(X), state)
+    logits, (last,) = model(framework.ids(X), state)
     Y_hat, H1 = framework.loss(
         lambda: framework.d2l.gru(framework.array(inputs), state, model.params), Y
     )

@@ -20,7 +20,7 @@ BIN := .venv/bin
 RUN = $(BIN)/python -m tools.run
 DEBIAN = $(BIN)/python -m tools.debian
 # What all pages are made with, and what they show.
-COMMON = _config.yml $(wildcard tools/*.py tools/ext/*.py book/assets/*) requirements/cpu.txt
+COMMON = _config.yml tools/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
 SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gru/*/*.py)
 # Nothing is published with a warning, and Ctrl-C prints no traceback.
 SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
@@ -116,8 +116,11 @@ bless: setup ## run CHAPTER=gates anew, and show what changed in its outputs sin
 	@$(RUN) --force $(CHAPTER)
 	@$(BIN)/nbdiff --outputs HEAD book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb)
 
-doctor: setup ## say what this machine has and lacks for training
-	@$(BIN)/python -m d2l_gru doctor $(ARGS)
+doctor: setup ## say what this machine has and lacks for training, the PDF and the tests of pages
+	@$(BIN)/python -m d2l_gru doctor $(ARGS); status=$$?; \
+		echo 'The PDF:      '"$$($(BIN)/python tools/debian.py --say tex | grep . || echo can be made.)"; \
+		echo 'Tests of pages:'" $$($(BIN)/python tools/debian.py --say browser | grep . || echo can run.)"; \
+		exit $$status
 
 records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py

@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import frameworks
 import pytest
 from tools_of_the_build import ROOT
 
@@ -33,6 +34,12 @@ def seeded():
 def torch():
     """PyTorch; without it, the tests that need it are skipped."""
     return pytest.importorskip("torch", reason="needs PyTorch: pip install 'torch>=2.6'")
+
+
+@pytest.fixture(params=["mxnet", "torch"])
+def framework(request):
+    """MXNet and PyTorch in turn, behind one face."""
+    return frameworks.of(request.param)
 
 
 @pytest.fixture

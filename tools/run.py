@@ -160,7 +160,7 @@ class Book:
         with tempfile.TemporaryDirectory() as folder:
             sides = []
             for side, notebook in enumerate((written, tidy(edited))):
-                sides.append(Path(folder, str(side)))
+                sides.append(Path(folder, f"{side}.md"))
                 jupytext.write(notebook, sides[-1], fmt="md:myst")
             subprocess.run(["git", "merge-file", "-q", chapter, *sides], cwd=self.root)
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".d2l_gru"  # written last
+LOCKS = {kind: ROOT / "requirements" / f"{kind}.txt" for kind in ("cpu", "gpu")}
 TORCH = "2.13.0"
 ALLOWED = ("3.11", "3.12", "3.10")  # in this order of preference
 # What MXNet loads from the system, and the Debian packages that hold it.
@@ -114,28 +115,32 @@ def main(arguments=()):
         fcntl.flock(file, fcntl.LOCK_EX)
         # A driver that comes or goes makes the choice of the lock anew; asking it takes too long.
         driver = "driver" if shutil.which("nvidia-smi") else "no driver"
-        locks = {kind: ROOT / "requirements" / f"{kind}.txt" for kind in ("cpu", "gpu")}
-        parts = [(ROOT / "pyproject.toml").read_bytes(), TORCH.encode(), driver.encode()]
-        inputs = {
-            kind: hashlib.sha256(b"".join([*parts, lock.read_bytes()])).hexdigest()
-            for kind, lock in locks.items()
-        }
+        stamp = STAMP.read_text().splitlines() if STAMP.is_file() else []
+        kind, version, *_, where = stamp if len(stamp) == 5 else [""] * 5
         # One that was moved is made anew, since its programs name the folder they were made in.
-        kind, version, where, stamp = (
-            STAMP.read_text().split("\n") if STAMP.is_file() else [""] * 4
-        )[:4]
-        whole = kind in locks and where == str(ROOT) and PYTHON.exists()
+        whole = kind in LOCKS and where == str(ROOT) and PYTHON.exists()
         if "--this-python" in arguments and version != "{}.{}".format(*sys.version_info):
             whole = False
-        if whole and stamp == inputs[kind]:
+        if whole and stamp[2:4] == [driver, fingerprint(kind)]:
             if "--torch" in arguments:
                 install_torch(capabilities(), kind)
             return
-        set_up(kind if whole else None, version, locks, inputs, "--this-python" in arguments)
+        kind, version = set_up(kind if whole else None, version, "--this-python" in arguments)
+        STAMP.write_text("\n".join([kind, version, driver, fingerprint(kind), str(ROOT), ""]))
 
 
-def set_up(kind, version, locks, inputs, this_python):
-    """Install one of the locks; into a new .venv unless `kind` of MXNet's builds is there."""
+def fingerprint(kind):
+    """Return the hash of what is installed."""
+    content = (ROOT / "pyproject.toml").read_bytes() + LOCKS[kind].read_bytes() + TORCH.encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def set_up(kind, version, this_python):
+    """Install one of the locks; into a new .venv unless `kind` of MXNet's builds is there.
+
+    Returns:
+        The kind, and the version of Python.
+    """
     if VENV.is_symlink():  # what it leads to is another's, and would be emptied
         sys.exit(f".venv is a link to {os.readlink(VENV)}: remove it, so that one is made here.")
     start, found = time.time(), capabilities()
@@ -151,7 +156,7 @@ def set_up(kind, version, locks, inputs, this_python):
     if anew:
         run(base, "-m", "venv", "--clear", VENV)
     STAMP.unlink(missing_ok=True)
-    pip, lock = [PYTHON, "-m", "pip", "install"], locks[made_with]
+    pip, lock = [PYTHON, "-m", "pip", "install"], LOCKS[made_with]
     locked = ["--no-deps", "--require-hashes", "-r"]
     if uv := re.search(r"^uv==.*(?:\n .*)*", lock.read_text(), re.MULTILINE):
         (VENV / "uv.txt").write_text(uv[0] + "\n")
@@ -163,8 +168,8 @@ def set_up(kind, version, locks, inputs, this_python):
         install_torch(found, made_with)
     except SystemExit as error:
         print(error)
-    STAMP.write_text("\n".join([made_with, version, str(ROOT), inputs[made_with]]))
     print(f"Set up in {time.time() - start:.0f} s.")
+    return made_with, version
 
 
 if __name__ == "__main__":

@@ -117,9 +117,9 @@ def test_a_run_goes_on_from_each_update_and_with_any_number_of_devices(
         updates, epoch = run.updates, run.epoch
         next(run.updates_of_epoch(), None)
         if run.epoch == epoch:
-            assert run.updates == updates + 1 and run.seconds >= run.batch
+            assert run.updates == updates + 1 and run.meter.seconds >= run.batch
         else:
-            assert (run.epoch, run.batch, run.seconds) == (epoch + 1, 0, 0)
+            assert (run.epoch, run.batch, run.meter.seconds) == (epoch + 1, 0, 0)
             assert run.history.tokens_per_second[-1] <= 3 * 4 * 3 / 3
         run.save(tmp_path / "kept")
         run = Run(setting, next(places), checkpoint.latest(tmp_path / "kept")[1:])
@@ -195,7 +195,7 @@ def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
         "batch": 2,
         "updates": 7,
         "num_tokens": 2 * 4 * 9,
-        "seconds": run.seconds,
+        "seconds": run.meter.seconds,
         "history": dataclasses.asdict(run.history),
         "versions": {"python": platform.python_version(), "mxnet": mxnet.__version__},
     }
@@ -203,8 +203,8 @@ def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
         numpy.testing.assert_array_equal(arrays.pop(f"parameter {i}"), param.asnumpy())
     numpy.testing.assert_array_equal(arrays.pop("state 0"), run.state[0].asnumpy())
     assert {name: (array.dtype, float(array)) for name, array in arrays.items()} == {
-        "loss": ("float32", float(run.total)),
-        "largest norm": ("float32", float(run.largest)),
+        "loss": ("float32", float(run.meter.total)),
+        "largest norm": ("float32", float(run.meter.largest)),
     }
 
 
@@ -221,10 +221,10 @@ def test_a_run_has_the_model_of_its_setting_and_all_of_it_on_its_device(
     run, kept = begun(text, tmp_path, device=elsewhere, **setting)
     resumed = Run(run.setting, elsewhere, kept)
     assert isinstance(run.model, d2l.RNNModelScratch) == (model == "scratch")
-    held = [fresh.total, fresh.largest]
+    held = [fresh.meter.total, fresh.meter.largest]
     for each in (run, resumed):
         assert [H.shape for H in each.state] == [shape]
-        held += [*each.state, each.total, each.largest, *each.model.parameters()]
+        held += [*each.state, each.meter.total, each.meter.largest, *each.model.parameters()]
     loaded, _ = load_model(*kept, elsewhere)
     assert {array.ctx for array in [*held, *loaded.parameters()]} == {elsewhere}
     for a, b in zip(loaded.parameters(), run.model.parameters(), strict=True):
@@ -250,11 +250,12 @@ def test_a_worker_takes_its_rows_and_leaves_saving_to_the_first(text, tmp_path, 
     run = Run(first.setting, [cpu(0)], kept, Second())
     assert run.rank == 1 and first.rank == 0 and run.device == cpu(0)
     numpy.testing.assert_array_equal(run.state[0][0].asnumpy(), kept[0]["state 0"][..., 2:, :])
-    assert float(run.total) == 0 < float(first.total)  # the sum over workers counts it once
-    assert float(run.largest) == float(first.largest)
+    # The sum over workers counts it once.
+    assert float(run.meter.total) == 0 < float(first.meter.total)
+    assert float(run.meter.largest) == float(first.meter.largest)
     assert run.save(tmp_path / "other") is None and not (tmp_path / "other").exists()
     next(run.updates_of_epoch())
-    assert (run.updates, run.batch, run.num_tokens) == (2, 2, 2 * 36)
+    assert (run.updates, run.batch, run.meter.num_tokens) == (2, 2, 2 * 36)
 
 
 def test_workers_agree_on_what_they_do(text):

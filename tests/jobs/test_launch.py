@@ -1,4 +1,4 @@
-"""What `launch` starts, and one job of several processes; test_jobs has those that go wrong."""
+"""What `launch` starts, and one job of several processes; tests/nightly has those that go wrong."""
 
 import json
 import os
@@ -32,19 +32,10 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize(
-    ("model", "device"),
-    [
-        ("concise", "cpu"),
-        pytest.param("concise", "cpu,cpu:1", marks=pytest.mark.slow),
-        pytest.param("scratch", "cpu", marks=pytest.mark.slow),
-        pytest.param("scratch", "cpu,cpu:1", marks=pytest.mark.slow),
-    ],
-)
-def test_a_job_ends_with_the_numbers_of_one_process(folder, capfd, model, device):
+def test_a_job_ends_with_the_numbers_of_one_process(folder, capfd):
     sizes = {"num_hiddens": 8, "batch_size": 4, "num_steps": 9, "num_epochs": 2, "clip": 0.2}
-    setting = Setting(corpus="a text", model=model, **sizes)
-    words = ["--corpus", "a text", "--model", model, "--device", device]
+    setting = Setting(corpus="a text", **sizes)
+    words = ["--corpus", "a text", "--device", "cpu,cpu:1"]
     words += [f"--{name.replace('_', '-')}={value}" for name, value in sizes.items()]
     words += ["--checkpoints", "run", "--log", "log"]
     assert main(["launch", "-n", "2", "--", "train", *words]) == 0

@@ -6,10 +6,6 @@ import hashlib
 import itertools
 import platform
 import random
-import signal
-import subprocess
-import sys
-import time
 from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -278,34 +274,6 @@ def test_workers_agree_on_what_they_do(text):
             run.parallel = beside(there - numpy.eye(4)[i])
             with pytest.raises(ValueError, match="^the workers of this job resume at different"):
                 run._check_that_workers_agree()
-
-
-@pytest.mark.slow
-@each_kind
-def test_killed_again_and_again_a_run_ends_the_same(text, tmp_path, model, use_random_iter):
-    setting = small(text, model=model, use_random_iter=use_random_iter, num_epochs=12)
-    folder = tmp_path / "kept"
-    command = [sys.executable, "-m", "d2l_gru", "train", "--checkpoints", str(folder)]
-    command += ["--checkpoint-every", "0", "--device", "cpu"]
-    new = ["--corpus", setting.corpus, "--model", model, "--num-hiddens", "8", "--batch-size", "4"]
-    new += ["--num-steps", "9", "--num-epochs", "12", "--seed", "5", "--clip", "0.2"]
-    new += ["--random"] if use_random_iter else []
-    for pause in (0, 0.01, 0.02, 0.05, None):  # after a checkpoint, until it is killed
-        before = checkpoint.paths(folder)
-        more = ["--resume"] if before else new
-        life = subprocess.Popen([*command, *more], stderr=subprocess.PIPE, text=True)
-        if pause is not None:
-            while checkpoint.paths(folder) == before and life.poll() is None:
-                time.sleep(0.005)
-            time.sleep(pause)
-            life.kill()
-        said = life.communicate()[1]
-        assert life.returncode == (0 if pause is None else -signal.SIGKILL), said
-        assert "not used" not in said
-    arrays, meta = checkpoint.load(checkpoint.paths(folder)[0])
-    whole = finish(Run(setting, cpu()))
-    assert meta["epoch"] == 13
-    check_same(Run(setting, cpu(), (arrays, meta)), whole)
 
 
 def test_another_text_is_refused_and_named(text, tmp_path):

@@ -14,7 +14,6 @@ import pytest
 from d2l_gru import checkpoint
 from d2l_gru.__main__ import main
 
-pytestmark = pytest.mark.slow
 TEXT = "the time traveller and the time machine went on and on through time " * 8
 SMALL = ["--num-hiddens", "8", "--batch-size", "4", "--num-steps", "9", "--device", "cpu"]
 LONG = ["--num-epochs", "100000", "--log", "log"]
@@ -200,7 +199,9 @@ def other_machines(folder, launcher):
 @pytest.mark.parametrize("launcher", ["ssh", "mpi", "slurm"])
 def test_launchers_of_other_machines(folder, launcher):
     options, env = other_machines(folder, launcher)
-    status, out, err = end(start("--num-epochs", "2", launcher=options, env=env))
+    status, out, err = end(
+        start("--num-epochs", "2", "--model", "scratch", launcher=options, env=env)
+    )
     assert status == 0 and out.endswith("of each of 2 workers\n"), err
     if launcher == "ssh":
         assert (folder / "hosts").read_text().split() == ["127.0.0.1"] * 3

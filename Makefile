@@ -145,8 +145,8 @@ gpu-outputs: setup ## run what the chapters have for PyTorch on a GPU, and recor
 unit: setup ## run the quick unit tests: no pages, kernels or long trainings
 	$(BIN)/pytest tests $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
 
-fuzz: setup ## give a hundred thousand damaged files to all that reads files
-	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py -s $(ARGS)
+fuzz: setup ## give thirty thousand damaged files to all that reads files
+	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist \

@@ -1,6 +1,5 @@
 """The commands ``train`` and ``sample``, as a person calls them."""
 
-import contextlib
 import datetime
 import fcntl
 import io
@@ -16,7 +15,6 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
-import mxnet
 import pytest
 
 from d2l_gru import checkpoint
@@ -94,22 +92,6 @@ def test_a_bar_counts_the_epochs_from_where_a_run_goes_on(folder, monkeypatch):
     assert train(3, "--checkpoints", "run", "--resume") == 0
     written = sys.stderr.getvalue()
     assert " 2/3 [" in written and "epoch/s]" in written
-
-
-@pytest.mark.parametrize("rank", [0, 1])
-def test_the_first_worker_of_a_job_writes_for_all(folder, capsys, monkeypatch, rank):
-    local = mxnet.kv.create("local")  # the other worker's part stays 0
-    there = {name: getattr(local, name) for name in ("init", "push", "pull")}
-    store = SimpleNamespace(rank=rank, num_workers=2, **there)
-    monkeypatch.setattr(job, "member", lambda: contextlib.nullcontext(store))
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    assert train(1, *KEPT) == 0
-    out, written = capsys.readouterr().out, sys.stderr.getvalue()
-    if rank == 0:
-        assert len(entries(folder / "log")) == len(checkpoint.paths("run")) == 1
-        assert out.endswith(" tokens/s on cpu(0) of each of 2 workers\n") and "0/1" in written
-    else:
-        assert out == written == "" and {path.name for path in folder.iterdir()} == {"text"}
 
 
 @pytest.mark.parametrize(("every", "count"), [("0", 3), ("3600", 1)])
@@ -309,19 +291,6 @@ def test_a_log_that_is_none_is_named_and_kept(folder, capsys, notes, said):
     assert train(2, "--resume", *KEPT) == 2
     assert capsys.readouterr() == ("", f"error: {said}\n")
     assert (folder / "log").read_text() == notes
-
-
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(folder, capsys):
-    kept = ["--checkpoints", "run", "--checkpoint-every", "0"]
-    assert train(1, *kept) == 0
-    newest = checkpoint.paths("run")[0]
-    newest.write_bytes(newest.read_bytes()[:-1])
-    assert train(2, "--resume", *kept) == 0
-    assert f"warning: checkpoint not used: {newest} was altered" in capsys.readouterr().err
-    newest = checkpoint.paths("run")[0]
-    newest.write_bytes(b"")
-    assert main(["sample", str(newest)]) == 2
-    assert f"error: {newest} was altered or cut" in capsys.readouterr().err
 
 
 # What is said, and what the options mean

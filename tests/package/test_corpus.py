@@ -75,81 +75,68 @@ def test_the_folder_comes_first_and_may_start_at_home(tmp_path, cached, monkeypa
     for name in (str(path.parent), "~"):
         monkeypatch.setenv("D2L_GRU_DATA", name)
         assert corpus.find() == ("timemachine", path, sha256(GOOD), "found in D2L_GRU_DATA", False)
+    for content in (GOOD[:-1], GOOD.lower(), GOOD + b" ", b""):
+        path.write_bytes(content)
+        said = f"its SHA-256 is {sha256(content)}, not {sha256(GOOD)}"
+        with pytest.raises(ValueError, match=f"^{path} is not the expected text: {said}$"):
+            corpus.find()
+        assert path.read_bytes() == content  # it is left alone
+    for name in ("/absent", "~no-such-user"):
+        monkeypatch.setenv("D2L_GRU_DATA", name)
+        said = f"^D2L_GRU_DATA is '{name}', but {name}/timemachine.txt does not exist; set it to a"
+        with pytest.raises(FileNotFoundError, match=said):
+            corpus.find()
 
 
-@pytest.mark.parametrize("name", ["/absent", "~no-such-user"])
-def test_a_folder_without_the_file_is_an_error(cached, monkeypatch, name):
-    put(cached, GOOD)  # is not used instead
-    monkeypatch.setenv("D2L_GRU_DATA", name)
-    said = f"^D2L_GRU_DATA is '{name}', but {name}/timemachine.txt does not exist; set it to a"
-    with pytest.raises(FileNotFoundError, match=said):
-        corpus.find()
-
-
-@pytest.mark.parametrize("content", [GOOD[:-1], GOOD.lower(), GOOD + b" ", b""])
-def test_a_truncated_or_altered_file_is_an_error_and_left_alone(tmp_path, monkeypatch, content):
-    path = put(tmp_path / "timemachine.txt", content)
-    monkeypatch.setenv("D2L_GRU_DATA", str(tmp_path))
-    said = f"its SHA-256 is {sha256(content)}, not {sha256(GOOD)}"
-    with pytest.raises(ValueError, match=f"^{path} is not the expected text: {said}$"):
-        corpus.find()
-    assert path.read_bytes() == content
-
-
-def test_the_word_sample_chooses_the_sample(cached, monkeypatch):
-    put(cached, GOOD)
-    monkeypatch.setenv("D2L_GRU_DATA", "sample")
-    found = corpus.find()
-    hash, reason = sha256(corpus.SAMPLE.read_bytes()), "D2L_GRU_DATA=sample asks for it"
-    assert found == ("sample", corpus.SAMPLE, hash, reason, False)
-    said = f"Corpus: the sample story stands in for The Time Machine, since {reason}."
-    assert corpus.describe(found) == said
-
-
-@pytest.mark.parametrize("download", [True, False])
-@pytest.mark.parametrize("unset", [None, ""])
-def test_the_cache_comes_second(cached, monkeypatch, download, unset):
-    if unset is not None:
-        monkeypatch.setenv("D2L_GRU_DATA", unset)
-    put(cached, GOOD)
-    found = corpus.find(download)
-    assert found == ("timemachine", cached, sha256(GOOD), "found in the cache", False)
-    assert corpus.describe(found) == "Corpus: The Time Machine (found in the cache)."
+ERRORS = (
+    requests.ConnectionError, requests.Timeout, requests.HTTPError,
+    requests.exceptions.ChunkedEncodingError,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
-    [(None, "it is not in the cache"), (GOOD[:5], "the cached copy was altered")],
-)
-def test_without_a_good_copy_and_a_network_the_sample_stands_in(cached, network, content, reason):
+    ("variable", "content", "sent", "name", "reason"),
+    [
+        ("sample", GOOD, None, "sample", "D2L_GRU_DATA=sample asks for it"),
+        ("", GOOD, None, "timemachine", "found in the cache"),
+        (None, GOOD, None, "timemachine", "found in the cache"),
+        (None, None, GOOD, "timemachine", "downloaded into the cache"),
+        (None, b"altered", GOOD, "timemachine", "downloaded into the cache"),
+        *[(None, None, error, "sample",
+           f"it is not in the cache and could not be downloaded ({error.__name__})")
+          for error in ERRORS],
+        (None, GOOD[:5], ERRORS[0], "sample",
+         "the cached copy was altered and could not be downloaded (ConnectionError)"),
+    ],
+)  # fmt: skip
+def test_then_come_the_cache_the_network_and_the_sample(
+    cached, network, monkeypatch, variable, content, sent, name, reason
+):
+    if variable is not None:
+        monkeypatch.setenv("D2L_GRU_DATA", variable)
     if content is not None:
         put(cached, content)
-    found = corpus.find(download=False)
-    assert (found.name, found.reason, found.stands_in) == ("sample", reason, True)
-    assert cached.parent.exists() == (content is not None)
-    broken = requests.exceptions.ChunkedEncodingError
-    for error in (requests.ConnectionError, requests.Timeout, requests.HTTPError, broken):
-        network(GOOD[:7], error())
-        found = corpus.find()
-        why = f"{reason} and could not be downloaded ({error.__name__})"
-        assert (found.name, found.reason, found.stands_in) == ("sample", why, True)
-    # and no half of a download
-    assert everything_in(cached.parent) == ([] if content is None else ["timemachine.txt"])
-
-
-@pytest.mark.parametrize("content", [None, b"altered"])
-def test_a_good_download_is_cached_and_not_repeated(cached, network, content):
-    asked = network(GOOD)
-    if content is not None:
-        put(cached, content)
+    asked = network(GOOD[:7], sent()) if sent in ERRORS else network(sent)
+    path = cached if name == "timemachine" else corpus.SAMPLE
+    hash = sha256(GOOD if path == cached else path.read_bytes())
     found = corpus.find()
-    assert found == ("timemachine", cached, sha256(GOOD), "downloaded into the cache", False)
-    assert cached.read_bytes() == GOOD and corpus.find().reason == "found in the cache"
-    assert asked == [corpus.URL] and everything_in(cached.parent) == ["timemachine.txt"]
+    assert found == (name, path, hash, reason, name == "sample" and not variable)
+    assert asked == ([] if sent is None else [corpus.URL])
+    assert corpus.describe(found) == (
+        f"Corpus: The Time Machine ({reason})." if name == "timemachine"
+        else f"Corpus: the sample story stands in for The Time Machine, since {reason}."
+    )  # fmt: skip
+    if name == "timemachine":
+        assert cached.read_bytes() == GOOD and corpus.find().reason == "found in the cache"
+        assert everything_in(cached.parent) == ["timemachine.txt"] and len(asked) < 2
+    elif not variable:  # no half of a download, and without one the same but for the reason
+        assert everything_in(cached.parent) == ([] if content is None else ["timemachine.txt"])
+        assert corpus.find(download=False).reason == reason.partition(" and could")[0]
 
 
 @pytest.mark.parametrize("content", [b"<html>Log in</html>", GOOD[:-1], b""])
 def test_a_bad_download_is_an_error_and_never_cached(cached, network, content):
+    assert corpus.find(download=False).name == "sample" and not cached.parent.exists()
     network(content)
     for _ in range(2):
         with pytest.raises(ValueError) as caught:

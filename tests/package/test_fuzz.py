@@ -14,7 +14,7 @@ import nbformat
 import numpy
 import pytest
 import strategies
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from mxnet import cpu
 from tools_of_the_build import ROOT, load
@@ -87,7 +87,9 @@ def or_refused(*words):
     """Let what is read here be refused, by an error that holds these words."""
     try:
         yield
+        event("read")
     except (ValueError, OSError, runner.ChapterError) as error:
+        event("refused")  # pytest --hypothesis-show-statistics counts both
         assert all(word in str(error) for word in words), repr(error)
 
 

@@ -328,7 +328,6 @@ def test_that_a_text_is_not_used_whole_is_said_unless_it_was_asked_for(folder, c
     ("arguments", "role", "said"),
     [
         (["train"], "foo", "error: DMLC_ROLE must be one of scheduler, server,"),
-        (["export", "run", "a.js"], None, ""),
         (["sample", "run"], None, "error: MXNet cannot be imported"),
         (["train", "--corpus", "text"], None, "error: MXNet cannot be imported"),
         (["train", "--help"], None, ""),
@@ -357,7 +356,7 @@ def test_a_reader_who_has_gone_is_no_error(folder, monkeypatch, unbuffered):
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
-@pytest.mark.parametrize("command", ["", "doctor", "train", "launch", "sample", "export"])
+@pytest.mark.parametrize("command", ["", "doctor", "train", "launch", "sample"])
 def test_the_help_reads(monkeypatch, capsys, snapshot, command):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as ended:

@@ -63,7 +63,6 @@ def machine(monkeypatch):
 
     monkeypatch.setattr(doctor, "TRIAL", "print('cpu(0)')")
     monkeypatch.setattr(doctor, "TORCH_TRIAL", "print('the CPU')")
-    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
     monkeypatch.setattr(doctor.platform, "python_version", lambda: "3.11.7")
     monkeypatch.setattr(faults, "NUMPY", "numpy==1.23.5")
     return set_up

@@ -19,13 +19,12 @@ from hypothesis import strategies as st
 from mxnet import cpu
 from tools_of_the_build import ROOT, load
 
-import d2l_gru as d2l
-from d2l_gru import checkpoint, corpus, export
+from d2l_gru import checkpoint, corpus
 from d2l_gru.runs.run import Run, Setting, load_model
 
 TIMES = int(os.environ.get("D2L_GRU_FUZZ", 1))
 MEGABYTES = 500  # that all inputs together may take
-runner = load("run_chapters")
+runner = load("run")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning:nbformat"),
@@ -242,24 +241,3 @@ def test_a_chapter(book, text):
     with or_refused("chapters/other.md"):
         for notebook in book.split(path).values():
             nbformat.validate(notebook)
-
-
-@fuzz(200)
-@given(st.data())
-def test_the_weights_of_the_pages(tmp_path, data):
-    path, rng = tmp_path / "gru.js", numpy.random.default_rng(0)
-    sizes = export.shapes(2, 4)
-    params = {name: rng.normal(size=shape).astype("float32") for name, shape in sizes.items()}
-    moments = [{"params": params, "epoch": epoch} for epoch in (1, 2)]
-    export.write(path, "small", moments, d2l.Vocab(list("abc")), {"date": "today"})
-    good = path.read_bytes()
-    start, text = good.split(b" = ", 1)
-    entry = altered_text(json.loads(text.rstrip().rstrip(b";")))
-    whole = entry.map(lambda text: start + b" = " + text + b";\n")
-    path.write_bytes(data.draw(altered_bytes(good) | whole))
-    with or_refused(str(path)):
-        found = export.read(path)
-        sizes = export.shapes(found["numHiddens"], len(found["tokens"]))
-        for moment in found["snapshots"]:
-            assert {name: array.shape for name, array in moment["params"].items()} == sizes
-            assert all(numpy.isfinite(array).all() for array in moment["params"].values())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from mxnet import cpu, np
 from mxnet.gluon import rnn
-from strategies import both, package, seeds
+from strategies import seeds
 
 import d2l_gru as d2l
 from d2l_gru import generate
@@ -97,7 +97,6 @@ def test_a_model_reads_the_prefix_and_then_each_character_as_int32_ids(params):
     assert read == [(numpy.int32, [part]) for part in (ids[:3], ids[3:4], ids[4:5])]
 
 
-@both
 @settings(max_examples=25)
 @given(
     st.text("abcdef", min_size=1, max_size=5), st.integers(0, 8), seeds,
@@ -106,17 +105,15 @@ def test_a_model_reads_the_prefix_and_then_each_character_as_int32_ids(params):
 def test_a_completion_has_its_length_and_known_characters_and_a_seed_decides_it(
     framework, prefix, num_preds, seed, temperature
 ):
-    d2l = package(framework)
-    device = "cpu" if framework == "torch" else cpu()
+    d2l = framework.d2l
     d2l.set_seed(seed)
-    model = d2l.RNNModelScratch(V, 4, device, d2l.get_params, d2l.init_gru_state, d2l.gru)
+    model = framework.drawn("scratch", V, 4)
     for param in model.params:
-        param.requires_grad_(False) if framework == "torch" else None
-        param[:] = param * 200
+        framework.assign(param, framework.numpy(param) * 200)
     texts = []
     for _ in range(2):
         d2l.set_seed(seed)
-        texts.append(d2l.predict(prefix, num_preds, model, VOCAB, device, temperature))
+        texts.append(d2l.predict(prefix, num_preds, model, VOCAB, framework.cpu, temperature))
     assert texts[0] == texts[1]
     assert re.fullmatch(rf"{prefix}(<unk>|[abcdef]){{{num_preds}}}", texts[0])
 

@@ -1,11 +1,11 @@
 """Models as readers write them, in both frameworks: a Block or Module, and no more."""
 
+import frameworks
 import mxnet
 import numpy
 import pytest
 from mxnet import cpu, gluon, np, npx
 from mxnet.gluon import rnn
-from strategies import both, package
 
 import d2l_gru
 import d2l_gru.torch as on_torch
@@ -56,21 +56,11 @@ def module(layer="GRU"):
     return Module()
 
 
-def device_of(framework):
-    return cpu() if framework == "mxnet" else "cpu"
-
-
 def own(framework):
-    if framework == "torch":
+    if framework.name == "torch":
         return module()
     (block := Block()).initialize()
     return block
-
-
-def scratch(framework):
-    d2l = package(framework)
-    functions = d2l.get_params, d2l.init_gru_state, d2l.gru
-    return d2l.RNNModelScratch(V, H, device_of(framework), *functions)
 
 
 def loader(package, use_random_iter=False):
@@ -171,24 +161,18 @@ def test_a_first_state_in_any_order_that_can_be_told_apart():
                 on_torch.train_epoch(model, loader(on_torch), 1, "cpu")
 
 
-@both
 def test_a_class_that_is_no_block_and_no_module(framework, torch):
-    d2l, device, ours = package(framework), device_of(framework), scratch(framework)
+    d2l, device, ours = framework.d2l, framework.cpu, framework.drawn("scratch", V, H)
 
     class Scratch:
         def __init__(self):
-            if framework == "torch":
-                self.params = [param.detach().clone().requires_grad_() for param in ours.params]
-                return
-            self.params = [param.copy() for param in ours.params]
-            for param in self.params:
-                param.attach_grad()
+            self.params = [framework.leaf(framework.numpy(param)) for param in ours.params]
 
         def begin_state(self, batch_size, where):
             return d2l.init_gru_state(batch_size, H, where)
 
         def __call__(self, X, state):
-            inputs = npx.one_hot(X.T, V) if framework == "mxnet" else torch.eye(V)[X.T]
+            inputs = npx.one_hot(X.T, V) if framework.name == "mxnet" else torch.eye(V)[X.T]
             return d2l.gru(inputs, state, self.params)
 
     theirs, histories = Scratch(), []
@@ -196,7 +180,7 @@ def test_a_class_that_is_no_block_and_no_module(framework, torch):
         d2l.set_seed(1)
         histories.append(d2l.train(model, loader(d2l), 1, 2, device).perplexity)
     assert histories[0] == histories[1] and float(d2l.grad_clipping(theirs, 1)) <= 1.0001
-    if framework == "mxnet":
+    if framework.name == "mxnet":
         theirs.parameters = lambda: theirs.params
         with pytest.raises(ValueError, match=r"the model is on cpu\(0\), but cpu\(1\) is needed"):
             d2l.train(theirs, loader(d2l), 1, 1, cpu(1))
@@ -211,7 +195,8 @@ def test_a_first_state_may_be_asked_for_as_in_2019_or_without_a_device(torch, mo
     monkeypatch.setenv("D2L_GRU_DEVICE", "cpu:1")
     concise, there = d2l_gru.RNNModel(rnn.GRU(H), V), d2l_gru.RNNModel(rnn.LSTM(H), V)
     there.prepare(cpu(2))
-    for model, device in ((concise, cpu(1)), (there, cpu(2)), (scratch("mxnet"), cpu())):
+    scratch = frameworks.of("mxnet").drawn("scratch", V, H, cpu(2))
+    for model, device in ((concise, cpu(1)), (there, cpu(2)), (scratch, cpu(2))):
         for state in (model.begin_state(batch_size=3), model.begin_state(3, ctx=device)):
             assert {(H0.shape[-2], H0.ctx) for H0 in state} == {(3, device)}
     (H0,) = on_torch.RNNModel(torch.nn.GRU(V, H), V).begin_state(batch_size=3)
@@ -221,21 +206,18 @@ def test_a_first_state_may_be_asked_for_as_in_2019_or_without_a_device(torch, mo
 # What a model must not give.
 
 
-@both
-def test_ids_that_a_model_has_no_logits_for_are_refused_before_an_update(framework, torch):
-    d2l, device, model = package(framework), device_of(framework), own(framework)
-    array = torch.tensor if framework == "torch" else np.array
+def test_ids_that_a_model_has_no_logits_for_are_refused_before_an_update(framework):
+    d2l, device, model = framework.d2l, framework.cpu, own(framework)
     before = str(model.dense.bias.data)
     for x, y, found in ((0, V, f"Y holds {V}"), (-1, 0, "X holds -1")):
-        pair = [array(numpy.full((4, 5), value)) for value in (x, y)]
+        pair = [framework.ids(numpy.full((4, 5), value)) for value in (x, y)]
         with pytest.raises(ValueError, match=found):
             d2l.train_epoch(model, [pair], 1, device)
     assert str(model.dense.bias.data) == before
 
 
-@both
 def test_logits_of_another_shape_or_vocabulary_are_refused(framework):
-    d2l, device, model = package(framework), device_of(framework), own(framework)
+    d2l, device, model = framework.d2l, framework.cpu, own(framework)
     with pytest.raises(ValueError, match=f"vocabulary of {V} tokens, but vocab has 5"):
         d2l.predict("time", 2, model, d2l_gru.Vocab(list("time")), device)
     forward = model.forward

@@ -26,7 +26,7 @@ from d2l_gru.runs.run import Run, Setting, load_model, read_text
 TIMES = int(os.environ.get("D2L_GRU_FUZZ", 1))  # how many times the few thousand
 SECONDS, MEGABYTES = 10, 500  # that no input may take, and all of them together
 
-runner = load("run_chapters")
+runner = load("run")
 
 TEXT = "Grüße! the quick brown fox jumps over the lazy dog, and the dog does not mind. " * 3
 SMALL = {"num_hiddens": 3, "batch_size": 2, "num_steps": 5, "num_epochs": 2}

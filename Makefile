@@ -1,7 +1,7 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test run html pdf slides serve reproduce bless doctor records processors gpu-build \
+.PHONY: help book test nightly chapter run html pdf slides serve reproduce bless doctor records processors gpu-build \
 	torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
 # Variables of the outside that would bring other packages into .venv, or have Python compile our
@@ -40,7 +40,8 @@ PIN = $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header
 
 # Tests of one file, and cells of one notebook, stay together.
 SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-QUICK = not (slow or pages or processes)
+# What `make test` has no time for is in tests/nightly.
+TESTS ?=
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +55,20 @@ book: setup ## make the book: set up, run what is stale, render pages, slides an
 test: setup ## run the unit tests, and every chapter against its stored outputs
 	@$(BIN)/python -m d2l_gru.corpus
 	@$(DEBIAN) tex browser || true
-	@status=0; $(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(ARGS) || status=$$?; \
+	@status=0; $(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(TESTS) $(ARGS) || status=$$?; \
 		$(DEBIAN) --say tex browser torch; exit $$status
+
+nightly: ## that, and what takes longer: tests/nightly, mutants, damaged files, other processors
+	@$(MAKE) -k TESTS="book tests" test mutants coverage fuzz links processors
+
+chapter: ## begin a page with all that a page can have: NAME=my-page
+	@echo '$(NAME)' | grep -qE '^[[:alnum:]_-]+$$' || \
+		{ echo 'make chapter NAME=my-page: letters, digits, - and _'; exit 1; }
+	@test ! -e chapters/$(NAME).md || { echo 'chapters/$(NAME).md is there already'; exit 1; }
+	@sed 's/NAME/$(NAME)/g' tools/chapter.md > chapters/$(NAME).md
+	@awk '/- caption:/ && ++part == 2 {print "      - file: $(NAME)"} 1' book/_toc.yml \
+		> book/_toc.new && mv book/_toc.new book/_toc.yml
+	@echo 'Edit chapters/$(NAME).md; `make serve` shows it. book/_toc.yml has its place in the book.'
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
 	@$(RUN) $(ARGS)
@@ -103,8 +116,11 @@ bless: setup ## run CHAPTER=gates anew, and show what changed in its outputs sin
 	@$(RUN) --force $(CHAPTER)
 	@$(BIN)/nbdiff --outputs HEAD book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb)
 
-doctor: setup ## say what this machine has and lacks for training
-	@$(BIN)/python -m d2l_gru doctor $(ARGS)
+doctor: setup ## say what this machine has and lacks for training, the PDF and the tests of pages
+	@$(BIN)/python -m d2l_gru doctor $(ARGS); status=$$?; \
+		echo 'The PDF:      '"$$($(BIN)/python tools/debian.py --say tex | grep . || echo can be made.)"; \
+		echo 'Tests of pages:'" $$($(BIN)/python tools/debian.py --say browser | grep . || echo can run.)"; \
+		exit $$status
 
 records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py
@@ -120,23 +136,21 @@ gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a st
 torch: setup ## install PyTorch, where the set-up could not
 	@$(BIN)/python -m tools.setup --torch
 
-unit: setup ## run the quick unit tests: no pages, kernels or long trainings
-	$(BIN)/pytest tests $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
+unit: setup ## run the unit tests of the package alone
+	$(BIN)/pytest tests/package $(SIDE_BY_SIDE) $(ARGS)
 
-fuzz: setup ## give a hundred thousand damaged files to all that reads files
-	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py -s $(ARGS)
+fuzz: setup ## give thirty thousand damaged files to all that reads files
+	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist \
-		-m "$(QUICK)" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package -p mutants -p no:terminal -p no:xdist $(ARGS)
 
 processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="gates")
 	@$(BIN)/python -m tools.processors $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage
-	$(BIN)/coverage run -m pytest tests -q -m "not (slow or pages)" $(ARGS)
-	$(BIN)/coverage run -m pytest tests/jobs/test_launch.py -q -m slow
+	$(BIN)/coverage run -m pytest tests/package tests/jobs -q $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 lint: setup ## check the style of the code

@@ -1,6 +1,5 @@
 """What the unit tests share."""
 
-import fcntl
 import functools
 import http.server
 import os
@@ -11,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import frameworks
 import pytest
 from tools_of_the_build import ROOT
 
@@ -34,6 +34,12 @@ def seeded():
 def torch():
     """PyTorch; without it, the tests that need it are skipped."""
     return pytest.importorskip("torch", reason="needs PyTorch: pip install 'torch>=2.6'")
+
+
+@pytest.fixture(params=["mxnet", "torch"], scope="module")
+def framework(request):
+    """MXNet and PyTorch in turn, behind one face."""
+    return frameworks.of(request.param)
 
 
 @pytest.fixture
@@ -62,27 +68,10 @@ def real_corpus():
 
 @pytest.fixture(scope="session")
 def html(tmp_path_factory):
-    """The folder of the pages, rendered from the stored notebooks with warnings as errors.
-
-    All processes of a test run share it.
-    """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    out, done = folder / "pages", folder / "pages.done"
-    with open(folder / "pages.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            shutil.rmtree(out, ignore_errors=True)
-            _make_pages(out)
-            done.touch()
-    return out / "_build" / "html"
-
-
-def _make_pages(out):
-    """Make slides and pages, as `make html` does."""
-    pages, forms = out / "_build" / "html", out / "forms"
-    forms.mkdir(parents=True)
+    """The folder of the pages, rendered as `make html` does, with warnings as errors."""
+    out = tmp_path_factory.mktemp("pages")
+    pages, forms = out / "html", out / "forms"
+    forms.mkdir()
     (forms / "book.pdf").write_text("stands for the PDF")
     sphinx = [Path(sys.executable).with_name("sphinx-build"), "-c", "tools", "book", "-q", "-n"]
     env = os.environ | {"BOOK_SOURCE": ".", "BOOK_FORMS": str(forms)}
@@ -94,6 +83,7 @@ def _make_pages(out):
         if done.returncode:
             said = f"the book does not build without a warning:\n{done.stdout}"
             pytest.fail(said, pytrace=False)
+    return pages
 
 
 @pytest.fixture(scope="session")

@@ -36,8 +36,8 @@ class ScratchModel:
         return self.params
 
 
-def differences(model, cls, originals, gru, init_state):
-    """Yield, in words, how a scratch model differs from a float32 one around `gru`."""
+def differences(model, cls, originals, gru, init_state, float32):
+    """Yield, in words, how a scratch model differs from one around `gru` of the type `float32`."""
     if model.forward_fn is not gru:
         yield f"its forward_fn must be {gru.__module__}.gru, not {model.forward_fn!r}"
     if model.init_state is not init_state:
@@ -48,6 +48,6 @@ def differences(model, cls, originals, gru, init_state):
     if [tuple(param.shape) for param in model.params] != shapes:
         yield "its params have other shapes than those of get_params"
     for param in model.params:
-        if "float32" not in str(param.dtype) or device_of(param) != model.device:
+        if param.dtype != float32 or device_of(param) != model.device:
             found = f"{param.dtype} on {device_of(param)}"
             yield f"its params must be float32 on {model.device}, not {found}"

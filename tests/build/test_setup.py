@@ -198,7 +198,7 @@ def test_a_failure_ends_with_its_reason_and_harmful_variables_do_not_reach_pip(m
     code = (
         "import os; print('ERROR:', [n for n in os.environ if 'PIP_T' in n or n == 'PYTHONPATH'])"
     )
-    with pytest.raises(SystemExit, match=r"^ERROR: set\(\)\nSetting.*run the command again"):
+    with pytest.raises(SystemExit, match=r"^ERROR: \[\]\nSetting.*run the command again"):
         setup.run(sys.executable, "-c", f"{code}; exit(1)")
 
 

@@ -117,10 +117,8 @@ bless: setup ## run CHAPTER=gates anew, and show what changed in its outputs sin
 	@$(BIN)/nbdiff --outputs HEAD book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb)
 
 doctor: setup ## say what this machine has and lacks for training, the PDF and the tests of pages
-	@$(BIN)/python -m d2l_gru doctor $(ARGS); status=$$?; \
-		echo 'The PDF:      '"$$($(BIN)/python tools/debian.py --say tex | grep . || echo can be made.)"; \
-		echo 'Tests of pages:'" $$($(BIN)/python tools/debian.py --say browser | grep . || echo can run.)"; \
-		exit $$status
+	@status=0; $(BIN)/python -m d2l_gru doctor $(ARGS) || status=$$?; \
+		$(DEBIAN) --say tex browser torch; exit $$status
 
 records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py

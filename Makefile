@@ -1,8 +1,8 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test nightly chapter run html pdf slides serve reproduce bless doctor records processors gpu-build \
-	torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
+.PHONY: help book test nightly chapter run html pdf slides serve reproduce bless doctor records \
+	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
 # Variables of the outside that would bring other packages into .venv, or have Python compile our
 # own at each start.
@@ -141,14 +141,15 @@ fuzz: setup ## give thirty thousand damaged files to all that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package -p mutants -p no:terminal -p no:xdist $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package tests/jobs -p mutants -p no:terminal -p no:xdist $(ARGS)
 
 processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="gates")
 	@$(BIN)/python -m tools.processors $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage
-	$(BIN)/coverage run -m pytest tests/package tests/jobs -q $(ARGS)
+	$(BIN)/coverage run -m pytest tests/package tests/jobs tests/nightly -q \
+		--ignore tests/nightly/test_guard.py $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 lint: setup ## check the style of the code

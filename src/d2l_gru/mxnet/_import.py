@@ -18,4 +18,6 @@ except (ImportError, OSError) as error:
         "MXNet 1.9.1 needs Python 3.10 to 3.12. `python -m d2l_gru doctor` tells more."
     ) from error
 
-__all__ = ["autograd", "gluon", "init", "mxnet", "np", "npx"]
+Array = np.ndarray
+Device = mxnet.Context
+__all__ = ["Array", "Device", "autograd", "gluon", "init", "mxnet", "np", "npx"]

@@ -1,17 +1,21 @@
 """Training a language model by truncated backpropagation through time."""
 
+from __future__ import annotations
+
 import random
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from d2l_gru._checks import check_context, check_int, check_minibatch, check_positive, check_seed
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
-from d2l_gru.history import EpochMeter, check_run, record_epochs
+from d2l_gru.history import EpochMeter, History, check_run, record_epochs
 from d2l_gru.mxnet._blocks import arrays_of, backward, parameters, prepare
 from d2l_gru.mxnet._graphs import norm, summed_loss
-from d2l_gru.mxnet._import import autograd, np, npx
+from d2l_gru.mxnet._import import Array, Device, autograd, np, npx
 from d2l_gru.mxnet.device import try_gpu
 
 
-def set_seed(seed):
+def set_seed(seed: int) -> None:
     """Seed Python's and MXNet's generators, which draw minibatches, parameters and samples.
 
     Args:
@@ -25,7 +29,7 @@ def set_seed(seed):
     npx.random.seed(seed)
 
 
-def sgd(params, lr, batch_size=None):
+def sgd(params: Any, lr: float, batch_size: int | None = None) -> None:
     """Take one step of gradient descent: subtract `lr` times its gradient from each array.
 
     Args:
@@ -44,7 +48,7 @@ def sgd(params, lr, batch_size=None):
         param -= lr * param.grad  # in place
 
 
-def gradient_norm(params):
+def gradient_norm(params: Any) -> Array:
     """Return the joint Euclidean norm of the gradients, an array of shape ().
 
     Args:
@@ -60,7 +64,7 @@ def _norm(params):
     return norm(param.grad for param in params)
 
 
-def grad_clipping(params, theta):
+def grad_clipping(params: Any, theta: float) -> Array:
     """Scale all gradients by one factor so that their joint norm is at most `theta`, in place.
 
     A gradient that is infinite or NaN makes the norm so, and stays NaN: the parameters, and the
@@ -125,7 +129,13 @@ def train_step(model, X, Y, state, lr, device, clip):
     return summed.detach(), before, state
 
 
-def train_epoch(model, train_iter, lr, device, clip=1.0):
+def train_epoch(
+    model: Any,
+    train_iter: Iterable[tuple[Array, Array]],
+    lr: float,
+    device: Device,
+    clip: float | None = 1.0,
+) -> tuple[float, float, float]:
     """Train for one epoch.
 
     With consecutive sampling the state is carried from minibatch to minibatch, detached: its value
@@ -153,7 +163,16 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
     return meter.result(npx.waitall)
 
 
-def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=None):
+def train(
+    model: Any,
+    train_iter: Iterable[tuple[Array, Array]],
+    lr: float,
+    num_epochs: int,
+    device: Device | None = None,
+    *,
+    clip: float | None = 1.0,
+    on_epoch: Callable[[int, History], object] | None = None,
+) -> History:
     """Train with stochastic gradient descent, and show a progress bar.
 
     Args:

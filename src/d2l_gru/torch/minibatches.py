@@ -1,8 +1,12 @@
 """From token ids to minibatches of PyTorch tensors, the same ones in the same order as MXNet's."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
 from d2l_gru import batches
-from d2l_gru.text import load_corpus_time_machine
-from d2l_gru.torch._import import torch
+from d2l_gru.text import Vocab, load_corpus_time_machine
+from d2l_gru.torch._import import Array, torch
 
 
 def _tensors(pairs):
@@ -10,7 +14,9 @@ def _tensors(pairs):
         yield torch.from_numpy(X.astype("int64")), torch.from_numpy(Y.astype("int64"))
 
 
-def seq_data_iter_consecutive(corpus, batch_size, num_steps):
+def seq_data_iter_consecutive(
+    corpus: Sequence[int], batch_size: int, num_steps: int
+) -> Iterator[tuple[Array, Array]]:
     """Return minibatches in which each row goes on where it ended in the minibatch before.
 
     The corpus, less a random offset in [0, num_steps), is cut into `batch_size` long rows.
@@ -32,7 +38,9 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
     return _tensors(batches.consecutive(ids, batch_size, num_steps))
 
 
-def seq_data_iter_random(corpus, batch_size, num_steps):
+def seq_data_iter_random(
+    corpus: Sequence[int], batch_size: int, num_steps: int
+) -> Iterator[tuple[Array, Array]]:
     """Return minibatches of subsequences in random order, each from a place of its own.
 
     Arguments, result and errors are those of `seq_data_iter_consecutive`.
@@ -63,7 +71,9 @@ class SeqDataLoader(batches.Loader):
         return seq_data_iter_random if self.use_random_iter else seq_data_iter_consecutive
 
 
-def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tokens=10_000):
+def load_data_time_machine(
+    batch_size: int, num_steps: int, use_random_iter: bool = False, max_tokens: int = 10_000
+) -> tuple[SeqDataLoader, Vocab]:
     """Return minibatches of *The Time Machine* in characters, with its vocabulary.
 
     Args:

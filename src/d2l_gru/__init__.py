@@ -6,7 +6,7 @@ public name below; each module is loaded when one of its names is first used.
 effect: MXNet, if it is or will be imported, has NumPy semantics (``npx.set_np()``).
 """
 
-from d2l_gru import _before_mxnet, _lazy, _moved  # noqa: F401  (two act when others are imported)
+from d2l_gru import _lazy, _moved, _mxnet_import_hook  # noqa: F401  (two act when others are imported)
 
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

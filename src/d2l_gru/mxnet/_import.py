@@ -1,7 +1,7 @@
 """The only door to MXNet: every other module imports it from here.
 
 Where MXNet cannot run, importing this module raises an ImportError with what
-``python -m d2l_gru doctor`` says about that.  `_before_mxnet` prepares MXNet's own import.
+``python -m d2l_gru doctor`` says about that.  `_mxnet_import_hook` prepares MXNet's own import.
 """
 
 from d2l_gru.install.faults import faults

@@ -7,8 +7,8 @@ from typing import Any
 
 from d2l_gru._checks import check_context
 from d2l_gru.history import History
-from d2l_gru.mxnet._blocks import parameters
 from d2l_gru.mxnet._import import Array, Device, autograd, gluon, init
+from d2l_gru.mxnet._parameters import parameters
 from d2l_gru.mxnet.generate import predict
 from d2l_gru.mxnet.minibatches import seq_data_iter_consecutive as seq_data_iter_sequential
 from d2l_gru.mxnet.training import grad_clipping, train

@@ -10,8 +10,8 @@ import numpy
 
 from d2l_gru._checks import check_context, check_device, check_int, check_shape, check_token_ids
 from d2l_gru._plain import methods, replaced
-from d2l_gru.mxnet._blocks import draw
 from d2l_gru.mxnet._import import Array, Device, gluon, np
+from d2l_gru.mxnet._parameters import draw
 from d2l_gru.mxnet.device import try_gpu
 
 

@@ -14,8 +14,8 @@ from d2l_gru.generate import (
     read_reset_before,
 )
 from d2l_gru.mxnet import concise, scratch
-from d2l_gru.mxnet._blocks import prepare
 from d2l_gru.mxnet._import import Device, autograd, np
+from d2l_gru.mxnet._parameters import prepare
 from d2l_gru.mxnet.device import try_gpu
 from d2l_gru.text import Vocab
 

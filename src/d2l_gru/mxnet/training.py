@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from d2l_gru._checks import check_context, check_int, check_minibatch, check_positive, check_seed
+from d2l_gru._checks import check_int, check_minibatch, check_positive, check_seed
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
 from d2l_gru.history import EpochMeter, History, check_run, record_epochs
-from d2l_gru.mxnet._blocks import arrays_of, backward, parameters, prepare
 from d2l_gru.mxnet._graphs import norm, summed_loss
 from d2l_gru.mxnet._import import Array, Device, autograd, np, npx
+from d2l_gru.mxnet._parameters import backward, parameters, prepare, to_train
 from d2l_gru.mxnet.device import try_gpu
 
 
@@ -44,7 +44,7 @@ def sgd(params: Any, lr: float, batch_size: int | None = None) -> None:
     lr = check_positive("lr", lr)
     if batch_size is not None:
         lr /= check_int("batch_size", batch_size, 1)
-    for param in arrays_of(params):
+    for param in to_train(params):
         param -= lr * param.grad  # in place
 
 
@@ -57,7 +57,7 @@ def gradient_norm(params: Any) -> Array:
     Raises:
         ValueError: an array has no gradient attached, or there is no array.
     """
-    return _norm(arrays_of(params)).astype("float32")
+    return _norm(to_train(params)).astype("float32")
 
 
 def _norm(params):
@@ -84,7 +84,7 @@ def grad_clipping(params: Any, theta: float) -> Array:
     2013.
     """
     theta = check_positive("theta", theta)
-    params = arrays_of(params)
+    params = to_train(params)
     before = _norm(params)
     # Multiplying by min(1, theta / norm) needs no `if`, so nothing waits for the device.
     scale = np.minimum(1, theta / before)
@@ -203,8 +203,7 @@ def train(
     lr, num_epochs = check_positive("lr", lr), check_run(num_epochs, on_epoch)
     if clip is not None:
         clip = check_positive("clip (None for no clipping)", clip)
-    device = try_gpu() if device is None else check_context(device)
-    prepare(model, device)
+    device = prepare(model, try_gpu() if device is None else device)
     return record_epochs(
         lambda: train_epoch(model, train_iter, lr, device, clip), num_epochs, on_epoch
     )

@@ -10,7 +10,7 @@ from d2l_gru.plotting import train_and_show
 from d2l_gru.series_of_2019 import old_names, train_epoch
 from d2l_gru.text import Vocab
 from d2l_gru.torch._import import Array, Device, torch
-from d2l_gru.torch._modules import parameters
+from d2l_gru.torch._parameters import parameters
 from d2l_gru.torch.generate import predict
 from d2l_gru.torch.minibatches import seq_data_iter_consecutive as seq_data_iter_sequential
 from d2l_gru.torch.training import grad_clipping, train

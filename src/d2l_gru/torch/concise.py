@@ -8,7 +8,7 @@ from d2l_gru._checks import check_device, check_int, check_shape
 from d2l_gru._plain import methods, replaced
 from d2l_gru.torch._ids import check_ids
 from d2l_gru.torch._import import Array, Device, torch
-from d2l_gru.torch._modules import check_is_on
+from d2l_gru.torch._parameters import check_is_on
 from d2l_gru.torch.device import check_torch_device
 
 nn = torch.nn

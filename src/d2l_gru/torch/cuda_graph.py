@@ -15,7 +15,7 @@ from d2l_gru._models import begin_state, check_logits, vocab_size_of
 from d2l_gru.history import EpochMeter, History, check_run, record_epochs
 from d2l_gru.torch._ids import check_ids, check_minibatch
 from d2l_gru.torch._import import Array, Device, torch
-from d2l_gru.torch._modules import parameters, prepare, to_train
+from d2l_gru.torch._parameters import parameters, prepare, to_train
 from d2l_gru.torch.device import check_torch_device, try_gpu
 from d2l_gru.torch.minibatches import SeqDataLoader
 from d2l_gru.torch.training import grad_clipping, gradient_norm, sgd, wait

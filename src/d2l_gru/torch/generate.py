@@ -16,7 +16,7 @@ from d2l_gru.generate import (
 from d2l_gru.text import Vocab
 from d2l_gru.torch import concise, scratch
 from d2l_gru.torch._import import Device, torch
-from d2l_gru.torch._modules import check_is_on
+from d2l_gru.torch._parameters import check_is_on
 from d2l_gru.torch.device import try_gpu
 
 

@@ -9,7 +9,7 @@ from d2l_gru.text import Vocab, load_corpus_time_machine
 from d2l_gru.torch._import import Array, torch
 
 
-def _tensors(pairs):
+def _arrays(pairs):
     for X, Y in pairs:
         yield torch.from_numpy(X.astype("int64")), torch.from_numpy(Y.astype("int64"))
 
@@ -33,9 +33,11 @@ def seq_data_iter_consecutive(
         ValueError: a size is below 1, or the corpus is shorter than one minibatch, or an id is out
             of [0, 2**31); ids of a ``numpy.memmap`` are checked when they are cut.
         TypeError: the corpus is no sequence of whole numbers.
+
+    Source: Dive into Deep Learning, ``d2l.seq_data_iter_consecutive``, 2019.
     """
     ids = batches.check_corpus(corpus, batch_size, num_steps)
-    return _tensors(batches.consecutive(ids, batch_size, num_steps))
+    return _arrays(batches.consecutive(ids, batch_size, num_steps))
 
 
 def seq_data_iter_random(
@@ -44,9 +46,11 @@ def seq_data_iter_random(
     """Return minibatches of subsequences in random order, each from a place of its own.
 
     Arguments, result and errors are those of `seq_data_iter_consecutive`.
+
+    Source: Dive into Deep Learning, ``d2l.seq_data_iter_random``, 2019.
     """
     ids = batches.check_corpus(corpus, batch_size, num_steps)
-    return _tensors(batches.shuffled(ids, batch_size, num_steps))
+    return _arrays(batches.shuffled(ids, batch_size, num_steps))
 
 
 class SeqDataLoader(batches.Loader):
@@ -63,6 +67,8 @@ class SeqDataLoader(batches.Loader):
 
     Raises:
         ValueError, TypeError: as `seq_data_iter_consecutive`.
+
+    Source: Dive into Deep Learning, ``d2l.SeqDataLoader``, 2019.
     """
 
     @property
@@ -86,6 +92,8 @@ def load_data_time_machine(
 
     Raises:
         ValueError: as `SeqDataLoader` and `load_corpus_time_machine`.
+
+    Source: Dive into Deep Learning, ``d2l.load_data_time_machine``, 2019.
     """
     corpus, vocab = load_corpus_time_machine(max_tokens)
     train_iter = SeqDataLoader(corpus, batch_size, num_steps, use_random_iter)

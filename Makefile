@@ -152,9 +152,10 @@ coverage: setup ## say which lines and branches of the package no test reaches; 
 		--ignore tests/nightly/test_guard.py $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
-lint: setup ## check the style of the code
+lint: setup ## check the style of the code, and the types of the package
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
 lock: setup ## pin requirements/*.txt anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	for kind in cpu gpu; do $(PIN) --universal --python-version 3.10 $(ARGS) \

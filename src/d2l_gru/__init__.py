@@ -31,6 +31,7 @@ _EACH = {
         "seq_data_iter_consecutive",
         "seq_data_iter_random",
     ],
+    "scratch_fast": ["fast_gru"],
     "scratch": ["RNNModelScratch", "get_params", "gru", "init_gru_state"],
     "concise": ["RNNModel"],
     "training": [

@@ -11,6 +11,7 @@ from d2l_gru._checks import (
 from d2l_gru._plain import methods
 from d2l_gru._scratch_model import ScratchModel
 from d2l_gru.mxnet._import import np, npx
+from d2l_gru.mxnet.scratch_fast import fast_gru
 
 
 def get_params(vocab_size, num_hiddens, device):
@@ -134,9 +135,10 @@ class RNNModelScratch(ScratchModel):
         return self.forward_fn(npx.one_hot(X.T, self.vocab_size), state, self.params)
 
 
+LOOPS = gru, fast_gru  # the same equations
 _METHODS = methods(RNNModelScratch, "__call__", "begin_state", "parameters")
 
 
 def differences(model):
-    """Yield, in words, how a model differs from an `RNNModelScratch` around `gru`."""
-    return _scratch_model.differences(model, RNNModelScratch, _METHODS, gru, init_gru_state)
+    """Yield, in words, how a model differs from an `RNNModelScratch` around one of the `LOOPS`."""
+    return _scratch_model.differences(model, RNNModelScratch, _METHODS, LOOPS, init_gru_state)

@@ -7,6 +7,7 @@ from d2l_gru._scratch_model import ScratchModel
 from d2l_gru.torch._ids import check_ids
 from d2l_gru.torch._import import torch
 from d2l_gru.torch.device import check_torch_device
+from d2l_gru.torch.scratch_fast import fast_gru
 
 
 def get_params(vocab_size, num_hiddens, device):
@@ -138,9 +139,10 @@ class RNNModelScratch(ScratchModel):
         super().prepare(check_torch_device(device))
 
 
+LOOPS = gru, fast_gru  # the same equations
 _METHODS = methods(RNNModelScratch, "__call__", "begin_state", "parameters")
 
 
 def differences(model):
-    """Yield, in words, how a model differs from an `RNNModelScratch` around `gru`."""
-    return _scratch_model.differences(model, RNNModelScratch, _METHODS, gru, init_gru_state)
+    """Yield, in words, how a model differs from an `RNNModelScratch` around one of the `LOOPS`."""
+    return _scratch_model.differences(model, RNNModelScratch, _METHODS, LOOPS, init_gru_state)

@@ -1,15 +1,12 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help book test run html pdf slides serve preview reproduce bless doctor gpu-build torch gpu-outputs \
-	unit fuzz mutants coverage lint lock bench links sbom processors setup clean gone
+.NOTPARALLEL:
+.PHONY: help book test nightly chapter run html pdf slides serve reproduce bless doctor records processors gpu-build \
+	torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
 # Variables of the outside that would bring other packages into .venv, or have Python compile our
 # own at each start.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
-# One after the other, but for the forms of the book, which `make` makes in a `make` of its own.
-ifndef BOOK_FORMS
-.NOTPARALLEL:
-endif
 # make STRICT=1: every page is read anew.
 STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python.
@@ -20,116 +17,116 @@ PAPER ?= a4
 ARGS ?=
 
 BIN := .venv/bin
-# Where the sample text stands in for the corpus, the runner leaves the book in _build/sample.
-SOURCE = $(if $(wildcard _build/sample/_config.yml),_build/sample,.)
-SOURCES = _config.yml $(wildcard tools/*.py) requirements/cpu.txt \
-	$(wildcard $(SOURCE)/_config.yml $(addprefix $(SOURCE)/book/,* assets/* widgets/*) src/d2l_gru/*.py src/d2l_gru/*/*.py)
-# What says that a form of the book is made, of this text.
-SLIDES = _build/slides/.done$(subst /,-,$(SOURCE))
-PRINTED = _build/.printed-$(PAPER)$(subst /,-,$(SOURCE))
-PAGES = $(ASIDE)/.pages$(if $(STRICT),-strict)$(subst /,-,$(SOURCE)-$(BOOK_FORMS))
-DONE = _build/html/.done
-# Sphinx works aside, since it takes half a page, left by an interruption, for a whole one.
-ASIDE = _build/aside
-# $(call PUBLISH,slides) takes the place of _build/slides at once.
-PUBLISH = rm -rf $(ASIDE)/old-$1 && { test ! -e _build/$1 || mv _build/$1 $(ASIDE)/old-$1; } && \
-	mv $(ASIDE)/new-$1 _build/$1 && rm -rf $(ASIDE)/old-$1
-# One build at a time, with the lock of tools/run_chapters.py.
+RUN = $(BIN)/python -m tools.run
+DEBIAN = $(BIN)/python -m tools.debian
+# What all pages are made with, and what they show.
+COMMON = _config.yml tools/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
+SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gru/*/*.py)
+# Nothing is published with a warning, and Ctrl-C prints no traceback.
+SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+	from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))' -c tools book -q -n
+STRICTLY = -W --keep-going $(if $(STRICT)$(filter $(COMMON),$?),-E -a)
+# One build at a time, with the lock of tools/run.py.
 ALONE = mkdir -p _build && { flock -n _build/.lock true || \
-	echo 'Another build is at work here: waiting for it.'; } && flock _build/.lock
-# Ctrl-C ends a renderer without a traceback, from its start on: -S, and the part of signal in C,
-# since the rest of it takes a while to import.
-RENDER = $(BIN)/python -S -c 'import _signal; _signal.signal(_signal.SIGINT, _signal.SIG_DFL); \
-	import runpy, site, sys; site.main(); \
-	del sys.argv[0]; runpy.run_path(sys.argv[0], run_name="__main__")'
-SPHINX = BOOK_SOURCE=$(SOURCE) $(RENDER) $(BIN)/sphinx-build -c tools $(SOURCE)/book -q -n
-# Nothing is published with a warning.
-STRICTLY = -W --keep-going
-CHECK = $(BIN)/python tools/check_chapters.py $(SOURCE)
+	echo 'Another build is at work here: waiting for it.'; } && flock _build/.lock $(MAKE) -s
+# $(call RENDER,html): Sphinx works aside, from the start where it was interrupted, since it takes
+# half a page for a whole one; then all pages take the place of the old.
+RENDER = rm _build/aside/$1.done 2>/dev/null || rm -rf _build/aside/$1 _build/aside/$1.doctrees; \
+	$(SPHINX) $(STRICTLY) -b $1 -d _build/aside/$1.doctrees _build/aside/$1 && \
+	rm -rf _build/aside/new && cp -r _build/aside/$1 _build/aside/new && \
+	rm -rf _build/$1 && mv _build/aside/new _build/$1 && touch _build/aside/$1.done _build/$1/.done
 
 PIN = $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 # Tests of one file, and cells of one notebook, stay together.
 SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-QUICK = not (slow or pages or processes)
+# What `make test` has no time for is in tests/nightly.
+TESTS ?=
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: STRICT=1 (read every page anew), PYTHON=python3.12, ARGS="..."'
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
-	@$(BIN)/python tools/run_chapters.py $(ARGS)
-	@if $(BIN)/python tools/debian.py tex; then $(MAKE) -s html PRINT=1; else $(MAKE) -s html; fi
-	@said=$$($(BIN)/python tools/debian.py --say tex); \
-		test -z "$$said" || echo "The PDF was left out. $$said"
+	@$(RUN) $(ARGS)
+	@if $(DEBIAN) tex; then $(MAKE) -s html PRINT=1; else $(MAKE) -s html; fi
+	@$(DEBIAN) --say tex torch
 
 test: setup ## run the unit tests, and every chapter against its stored outputs
 	@$(BIN)/python -m d2l_gru.corpus
-	@$(BIN)/python tools/debian.py tex browser || echo 'Tests that need it are skipped.'
-	$(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(ARGS)
+	@$(DEBIAN) tex browser || true
+	@status=0; $(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(TESTS) $(ARGS) || status=$$?; \
+		$(DEBIAN) --say tex browser torch; exit $$status
+
+nightly: ## that, and what takes longer: tests/nightly, mutants, damaged files, other processors
+	@$(MAKE) -k TESTS="book tests" test mutants coverage fuzz links processors
+
+chapter: ## begin a page with all that a page can have: NAME=my-page
+	@echo '$(NAME)' | grep -qE '^[[:alnum:]_-]+$$' || \
+		{ echo 'make chapter NAME=my-page: letters, digits, - and _'; exit 1; }
+	@test ! -e chapters/$(NAME).md || { echo 'chapters/$(NAME).md is there already'; exit 1; }
+	@sed 's/NAME/$(NAME)/g' tools/chapter.md > chapters/$(NAME).md
+	@awk '/- caption:/ && ++part == 2 {print "      - file: $(NAME)"} 1' book/_toc.yml \
+		> book/_toc.new && mv book/_toc.new book/_toc.yml
+	@echo 'Edit chapters/$(NAME).md; `make serve` shows it. book/_toc.yml has its place in the book.'
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
-	@$(BIN)/python tools/run_chapters.py $(ARGS)
+	@$(RUN) $(ARGS)
 
 html: setup ## render the stored notebooks as pages and slides, without running any
-	@$(CHECK)
-	@$(ALONE) $(MAKE) -s -j BOOK_FORMS=slides$(if $(PRINT)$(wildcard _build/book.pdf),/book.pdf) $(DONE)
+	@$(BIN)/python -m tools.check
+	@$(ALONE) $(if $(PRINT),_build/latex/.done) _build/html/.done
 	@echo 'The book: _build/html/index.html'
-	@test ! -e _build/book.pdf || $(MAKE) -sq $(PRINTED) || \
-		echo 'The PDF there is an earlier one, or on other paper; `make pdf` prints it anew.'
+	@test ! -e _build/book.pdf || $(MAKE) -sq _build/latex/.done || \
+		echo 'The PDF there is an earlier one; `make pdf` prints it anew.'
 
-$(DONE): $(PAGES) $(SLIDES) $(if $(PRINT),$(PRINTED),$(wildcard _build/book.pdf))
-	@rm -rf $(ASIDE)/new-html && cp -r $(ASIDE)/_build/html $(ASIDE)/new-html
-	@cp -r _build/slides $(if $(findstring book.pdf,$(BOOK_FORMS)),_build/book.pdf) $(ASIDE)/new-html
-	@touch $(ASIDE)/new-html/$(@F) && $(call PUBLISH,html)
-
-$(PAGES): $(SOURCES)
-	@rm $(ASIDE)/.pages* 2>/dev/null || rm -rf $(ASIDE)/_build
-	@$(RENDER) $(BIN)/jupyter-book build $(SOURCE)/book --config $(SOURCE)/_config.yml \
-		--path-output $(ASIDE) -q -n $(STRICTLY) $(if $(STRICT),--all) >/dev/null
-	@touch $@
+_build/html/.done: $(SOURCES) _build/slides/.done $(wildcard _build/book.pdf) $(if $(STRICT),gone)
+	@$(call RENDER,html)
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
-	@$(CHECK)
-	@$(ALONE) $(MAKE) -s $(SLIDES)
+	@$(BIN)/python -m tools.check
+	@$(ALONE) _build/slides/.done
 	@echo 'The slides:' _build/slides/*.html
 
-$(SLIDES): $(SOURCES)
-	@rm $(ASIDE)/.slides 2>/dev/null || rm -rf $(ASIDE)/slides $(ASIDE)/doctrees-slides
-	@$(SPHINX) $(STRICTLY) -b slides $(ASIDE)/slides -d $(ASIDE)/doctrees-slides
-	@rm -rf $(ASIDE)/new-slides && cp -r $(ASIDE)/slides $(ASIDE)/new-slides
-	@touch $(ASIDE)/.slides $(ASIDE)/new-slides/$(@F) && $(call PUBLISH,slides)
+_build/slides/.done: $(SOURCES) $(if $(STRICT),gone)
+	@$(call RENDER,slides)
 
 pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
-	@$(CHECK)
-	@$(BIN)/python tools/debian.py tex
-	@$(ALONE) $(MAKE) -s $(PRINTED)
+	@$(BIN)/python -m tools.check
+	@$(DEBIAN) tex
+	@rm -f _build/latex/.done  # which may have been on other paper
+	@$(ALONE) _build/latex/.done
 	@echo 'The PDF: _build/book.pdf'
 
-$(PRINTED): $(SOURCES) $(if $(wildcard _build/book.pdf),,gone)
-	@rm _build/.printed-* 2>/dev/null || rm -rf _build/doctrees-latex
+_build/latex/.done: $(SOURCES) $(if $(STRICT),gone)
 	@rm -rf _build/latex
-	@PAPER=$(PAPER) $(SPHINX) $(STRICTLY) -b latex _build/latex -d _build/doctrees-latex
+	@PAPER=$(PAPER) $(SPHINX) $(STRICTLY) -b latex -d _build/aside/latex.doctrees _build/latex
 	@cd _build/latex && latexmk -xelatex -halt-on-error -interaction=nonstopmode -silent book.tex \
 		>latexmk.log 2>&1 || { grep -A9 '^!' book.log; echo 'See _build/latex/book.log'; exit 1; }
 	@mv _build/latex/book.pdf _build/book.pdf && touch $@
 
 serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon as it is saved
-	-@$(BIN)/python tools/run_chapters.py
-	@$(MAKE) --no-print-directory preview
-
-preview:
-	@BOOK_SOURCE=$(SOURCE) $(BIN)/python tools/preview.py -c tools $(SOURCE)/book _build/serve -q -n \
+	@$(BIN)/python -m tools.preview -c tools book _build/serve -q -n \
 		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' $(ARGS)
 
-reproduce: setup ## run CHAPTER=gates aside: do its stored outputs come out again?
-	@$(BIN)/python tools/reproduce.py $(CHAPTER)
+reproduce: setup ## run CHAPTER=gates and compare: do its stored outputs come out again?
+	@$(BIN)/pytest --nbval -q book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb) $(ARGS)
 
-bless: setup ## run CHAPTER=gates, show what changed in its outputs, and ask before they are taken
-	@YES=$(YES) $(BIN)/python tools/reproduce.py --bless $(CHAPTER)
+bless: setup ## run CHAPTER=gates anew, and show what changed in its outputs since the last commit
+	@$(RUN) --force $(CHAPTER)
+	@$(BIN)/nbdiff --outputs HEAD book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb)
 
-doctor: setup ## say what this machine has and lacks for training
-	@$(BIN)/python -m d2l_gru doctor $(ARGS)
+doctor: setup ## say what this machine has and lacks for training, the PDF and the tests of pages
+	@$(BIN)/python -m d2l_gru doctor $(ARGS); status=$$?; \
+		echo 'The PDF:      '"$$($(BIN)/python tools/debian.py --say tex | grep . || echo can be made.)"; \
+		echo 'Tests of pages:'" $$($(BIN)/python tools/debian.py --say browser | grep . || echo can run.)"; \
+		exit $$status
+
+records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
+	$(BIN)/python benchmarks/seeds.py
+	$(BIN)/python -m tools.export_weights
+	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m tools.gpu_outputs; \
+		else echo 'No GPU here: book/records/gpu-torch.json stays as it is.'; fi
 
 gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a stand-in for the driver
 	test -x _build/gpu-build/bin/python || $(BIN)/python -m venv _build/gpu-build
@@ -137,28 +134,23 @@ gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a st
 	D2L_GRU_GPU_BUILD=_build/gpu-build/bin/python $(BIN)/pytest -m gpu_build $(ARGS)
 
 torch: setup ## install PyTorch, where the set-up could not
-	@$(BIN)/python tools/setup.py --torch
+	@$(BIN)/python -m tools.setup --torch
 
-gpu-outputs: setup ## run what the chapters have for PyTorch on a GPU, and record what it prints
-	@$(BIN)/python tools/gpu_outputs.py $(ARGS)
-
-unit: setup ## run the quick unit tests: no pages, kernels or long trainings
-	$(BIN)/pytest tests $(SIDE_BY_SIDE) -m "$(QUICK)" $(ARGS)
+unit: setup ## run the unit tests of the package alone
+	$(BIN)/pytest tests/package $(SIDE_BY_SIDE) $(ARGS)
 
 fuzz: setup ## give a hundred thousand damaged files to all that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py -s $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests -p mutants -p no:terminal -p no:xdist \
-		-m "$(QUICK)" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package -p mutants -p no:terminal -p no:xdist $(ARGS)
 
 processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="gates")
-	@$(BIN)/python tools/processors.py $(ARGS)
+	@$(BIN)/python -m tools.processors $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage
-	$(BIN)/coverage run -m pytest tests -q -m "not (slow or pages)" $(ARGS)
-	$(BIN)/coverage run -m pytest tests/jobs/test_launch.py -q -m slow
+	$(BIN)/coverage run -m pytest tests/package tests/jobs -q $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
 lint: setup ## check the style of the code
@@ -176,7 +168,7 @@ bench: setup ## measure the speed of training side by side with others, book/rec
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 links: setup ## ask every address that the pages name whether it answers
-	@$(SPHINX) -b linkcheck _build/links -d _build/doctrees-links >/dev/null 2>&1 || true
+	@$(SPHINX) -b linkcheck _build/links -d _build/links.doctrees >/dev/null 2>&1 || true
 	@grep -v '\[\(unchecked\|local\)\]' _build/links/output.txt || echo 'All addresses answer.'
 
 sbom: setup ## list all that the book is built with, as a bill of materials: _build/sbom.json
@@ -187,7 +179,7 @@ sbom: setup ## list all that the book is built with, as a bill of materials: _bu
 setup: ## make .venv, if need be
 	@command -v $(or $(PYTHON),python3) >/dev/null || \
 		{ echo "$(or $(PYTHON),python3) is not installed; the book needs Python 3.10 to 3.12"; exit 1; }
-	@$(or $(PYTHON),python3) tools/setup.py $(if $(PYTHON),--this-python)
+	@$(or $(PYTHON),python3) -m tools.setup $(if $(PYTHON),--this-python)
 
 clean: ## remove what was rendered (_build); .venv stays
 	rm -rf _build

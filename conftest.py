@@ -29,8 +29,14 @@ def pytest_configure():
     os.environ["D2L_GRU_DATA"] = "sample" if found.name == "sample" else str(found.path.parent)
 
 
-def pytest_collection_modifyitems(items):
-    """Begin with the files that take long, so that no core has to wait for the last of them."""
-    long = {item.path for item in items if item.path.suffix == ".ipynb"}
-    long |= {i.path for i in items if any(map(i.get_closest_marker, ("slow", "pages")))}
-    items.sort(key=lambda item: item.path not in long)
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_xdist_make_scheduler(config, log):
+    """Give all tests of the rendered book to one process, and only that one renders it."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "pages" if "pages" in file else file
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy
 from mxnet import cpu
-from mxnet.gluon import rnn
 from task import BATCH_SIZE, CLIP, LR, MAX_TOKENS, NUM_HIDDENS, NUM_STEPS
 
 import d2l_gru as d2l
+from d2l_gru.mxnet.concise import FastGRU
 
 SETTING = {
     "corpus": 1_000_000,
@@ -51,7 +51,7 @@ def __getattr__(name):
         write_ids(path, bytes(ids), setting["corpus"])
         corpus = numpy.memmap(path, "uint8", mode="r")
         loader = d2l.SeqDataLoader(corpus, setting["rows"], setting["steps"])
-        model = d2l.RNNModel(rnn.GRU(setting["units"], setting["layers"]), len(vocab))
+        model = d2l.RNNModel(FastGRU(setting["units"], setting["layers"]), len(vocab))
         model.prepare(cpu())
         share = operations(**SETTING) / operations(**setting)
         minibatches = itertools.chain.from_iterable(itertools.repeat(loader))

@@ -1,6 +1,5 @@
 """What the unit tests share."""
 
-import fcntl
 import functools
 import http.server
 import os
@@ -11,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import frameworks
 import pytest
 from tools_of_the_build import ROOT
 
@@ -34,6 +34,12 @@ def seeded():
 def torch():
     """PyTorch; without it, the tests that need it are skipped."""
     return pytest.importorskip("torch", reason="needs PyTorch: pip install 'torch>=2.6'")
+
+
+@pytest.fixture(params=["mxnet", "torch"])
+def framework(request):
+    """MXNet and PyTorch in turn, behind one face."""
+    return frameworks.of(request.param)
 
 
 @pytest.fixture
@@ -62,39 +68,22 @@ def real_corpus():
 
 @pytest.fixture(scope="session")
 def html(tmp_path_factory):
-    """The folder of the pages, rendered from the stored notebooks with warnings as errors.
-
-    All processes of a test run share it.
-    """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    out, done = folder / "pages", folder / "pages.done"
-    with open(folder / "pages.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            shutil.rmtree(out, ignore_errors=True)
-            _make_pages(out)
-            done.touch()
-    return out / "_build" / "html"
-
-
-def _make_pages(out):
-    """Make slides and pages, where `make html` lays them."""
-    bin, pages = Path(sys.executable).parent, out / "_build" / "html"
-    slides = [bin / "sphinx-build", "-b", "slides", "-c", "tools", "book", pages / "slides"]
-    slides += ["-d", out / "doctrees"]
-    book = [bin / "jupyter-book", "build", "book", "--config", "_config.yml", "--path-output", out]
-    env = os.environ | {"BOOK_SOURCE": ".", "BOOK_FORMS": "slides/book.pdf"}
-    for command in (slides, book):
+    """The folder of the pages, rendered as `make html` does, with warnings as errors."""
+    out = tmp_path_factory.mktemp("pages")
+    pages, forms = out / "html", out / "forms"
+    forms.mkdir()
+    (forms / "book.pdf").write_text("stands for the PDF")
+    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-c", "tools", "book", "-q", "-n"]
+    env = os.environ | {"BOOK_SOURCE": ".", "BOOK_FORMS": str(forms)}
+    for builder, folder in (("slides", forms / "slides"), ("html", pages)):
         done = subprocess.run(
-            [*command, "-q", "-W", "-n", "--keep-going"], cwd=ROOT, env=env, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*sphinx, "-W", "--keep-going", "-b", builder, folder, "-d", out / builder],
+            cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if done.returncode:
             said = f"the book does not build without a warning:\n{done.stdout}"
             pytest.fail(said, pytrace=False)
-    (pages / "book.pdf").write_text("stands for the PDF")
+    return pages
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ class Kernel:
         self.manager = KernelManager(kernel_name="python3")
         self.manager.kernel_spec.argv[0] = sys.executable
         self.manager.start_kernel()
-        self.client = self.manager.client()
+        self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
         return self
@@ -23,16 +23,9 @@ class Kernel:
 
     def run(self, source, live=False):
         """Run a cell; return its output messages as (type, content), raising the cell's error."""
-        request = self.client.execute(source, allow_stdin=live, stop_on_error=False)
-        messages = []
-        while True:
-            message = self.client.get_iopub_msg(timeout=60)
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind == "status" and content["execution_state"] == "idle":
-                return messages
-            if kind == "error":
-                raise AssertionError("\n".join(content["traceback"]))
-            if kind not in ("status", "execute_input"):
-                messages.append((kind, content))
+        sent = []
+        options = {"allow_stdin": live, "stop_on_error": False, "output_hook": sent.append}
+        reply = self.client.execute_interactive(source, **options)["content"]
+        assert reply["status"] == "ok", "\n".join(reply["traceback"])
+        messages = [(message["msg_type"], message["content"]) for message in sent]
+        return [each for each in messages if each[0] not in ("status", "execute_input")]

@@ -1,15 +1,24 @@
-"""Compare the outputs that a notebook stores with those of a run."""
+"""Compare the outputs that a notebook stores with those of a run, figures as drawings."""
 
+import difflib
 import json
 import re
+import xml.etree.ElementTree as ElementTree
 
-from nbval_svg import compare_svg
 from nbval_text import Rules, compare_text
-from outputs import as_stored, plain, tags
+
+from tools.notebook import as_stored, plain, tags
 
 GLUE = "application/papermill.record/"  # myst-nb's glue puts it before the type
 COMPARABLE = re.compile(rf"(?:{GLUE})?(?:text/.+|image/svg\+xml|application/json)")
 LONGEST = 24  # lines of a message about one output
+COORDINATES = set(
+    "d points translate viewBox x y x1 y1 x2 y2 dx dy cx cy r rx ry width height".split()
+)
+COORDINATE = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+TRANSLATE = re.compile(r"translate\(([^)]*)\)")
+# matplotlib hashes what it draws into the ids of markers and clips: a moved point renames them.
+HASHED = re.compile(r"\b[A-Za-z][0-9a-f]{10}\b")
 
 
 def compare_outputs(cell, new, rules, root):
@@ -26,22 +35,17 @@ def compare_outputs(cell, new, rules, root):
         for mime in parts:
             if "/" in mime and not COMPARABLE.fullmatch(mime):
                 return [f"the stored output holds {mime}, and only SVG and text can be compared"]
-    if [(kind, [*parts]) for kind, parts, _ in old] != [
-        (kind, [*parts]) for kind, parts, _ in fresh
-    ]:
+    if [(kind, [*parts]) for kind, parts, _ in old] != [(kind, [*p]) for kind, p, _ in fresh]:
         return ["stored outputs:", *_summary(old), "new outputs:", *_summary(fresh)]
     report = []
-    for number, ((kind, parts, glued), (_, others, _)) in enumerate(
-        zip(old, fresh, strict=True), 1
-    ):
+    for number, (kind, parts, glued) in enumerate(old, 1):
         for name, text in parts.items():
+            other = fresh[number - 1][1][name]
             if name.endswith("image/svg+xml"):
                 rules.used.add("svg_atol")
-                found = compare_svg(text, others[name], rules.svg_atol)
-            elif name == "metadata":
-                found = compare_text(text, others[name], Rules())
+                found = compare_svg(text, other, rules.svg_atol)
             else:
-                found = compare_text(text, others[name], rules, glued)
+                found = compare_text(text, other, Rules() if name == "metadata" else rules, glued)
             if found:
                 if len(found) > LONGEST:
                     found[LONGEST:] = [f"… and {len(found) - LONGEST} lines more"]
@@ -59,7 +63,7 @@ def _parts(outputs, cell):
         elif output.output_type == "error":
             texts = {"message": f"{output.ename}: {output.evalue}"}
             # The count of cells depends on which were left out.
-            texts["traceback"] = re.sub(r"\bIn\[\d+\]", "In[]", "\n".join(output.traceback))
+            texts["traceback"] = re.sub(r"In\[\d+\]", "In[]", "\n".join(output.traceback))
         else:
             texts = {mime: _as_text(output.data[mime]) for mime in sorted(output.data)}
             glued = output.metadata.get("scrapbook", {}).get("name")
@@ -82,3 +86,60 @@ def _summary(parts):
         first = "" if "svg" in name else text.strip().split("\n")[0][:80]
         lines.append(f"  {kind} ({', '.join(texts)}): {first}".rstrip(": "))
     return lines or ["  none"]
+
+
+def compare_svg(stored, new, atol):
+    """List which elements, attributes and coordinates of two SVG files differ.
+
+    Args:
+        stored, new: the files' text.
+        atol: by how much a coordinate may move, in the drawing's units.
+    """
+    try:
+        old, fresh = ([*_flat(ElementTree.fromstring(_renamed(svg)))] for svg in (stored, new))
+    except ElementTree.ParseError as error:
+        return [f"not readable as SVG: {error}"]
+    names = [[f"{where}, {name}" for where, name, _ in parts] for parts in (old, fresh)]
+    if names[0] != names[1]:
+        return [*difflib.unified_diff(*names, "stored", "new", lineterm="", n=0)]
+    report = []
+    for (where, name, a), (_, _, b) in zip(old, fresh, strict=True):
+        if name in COORDINATES:
+            found = _moved(a, b, atol)
+        elif name == "text":
+            found = compare_text(a, b, Rules())
+        else:
+            found = [f"{a[:60]!r} stored, {b[:60]!r} new"] if a != b else []
+        report += [f"{where}, {name}: {line}" for line in found]
+    return report
+
+
+def _renamed(svg):
+    """Name hashed ids by their order in the file."""
+    names = {}
+    return HASHED.sub(lambda match: names.setdefault(match[0], f"hashed-{len(names)}"), svg)
+
+
+def _flat(node, where="svg"):
+    """Yield all that an element and those in it hold: the place, a name there, and its value."""
+    yield where, "element", f"{node.tag} with {len(node)} others"
+    attributes = {key.rpartition("}")[2]: value for key, value in node.attrib.items()}
+    if moved := attributes.get("transform"):  # the other numbers, as of a scale, do not move
+        attributes["transform"] = TRANSLATE.sub("translate", moved)
+        attributes["translate"] = " ".join(TRANSLATE.findall(moved))
+    yield from ((where, name, value) for name, value in sorted(attributes.items()))
+    for text in (node.text, node.tail):
+        yield where, "text", (text or "").strip()
+    for number, child in enumerate(node, 1):
+        name = f"{where} > {child.tag.rpartition('}')[2]} {number}"
+        yield from _flat(child, f"#{child.get('id')}" if child.get("id") else name)
+
+
+def _moved(a, b, atol):
+    """Say which coordinate of an attribute moved the furthest, if by more than `atol`."""
+    old, fresh = COORDINATE.findall(a), COORDINATE.findall(b)
+    if [*map(str.strip, COORDINATE.split(a))] != [*map(str.strip, COORDINATE.split(b))]:
+        return [f"other commands ({len(old)} coordinates stored, {len(fresh)} new)"]
+    pairs = zip(old, fresh, strict=True)
+    by, x, y = max(((abs(float(y) - float(x)), x, y) for x, y in pairs), default=(0, "", ""))
+    return [f"{x} -> {y}: moved by {by:.3g}, allowed {atol:g}"] if by > atol else []

@@ -1,17 +1,16 @@
 """The rules by which ``pytest --nbval`` compares the book with what its code computes now.
 
 A pytest plugin on top of nbval, which finds the notebooks and has the options.  Cells are run as
-the runner runs them (`kernel`), and compared by our own rules, which hold for all of them:
+the runner runs them, and compared by our own rules, which hold for all of them:
 
 - words and integers exactly, floats within 1e-5, or what the cell says of them (`nbval_text`);
-- figures as drawings (`nbval_svg`); a stored output of another kind is refused (`nbval_outputs`);
+- figures as drawings; a stored output of another kind is refused (`nbval_outputs`);
 - in a cell tagged ``clock``, speeds and durations may differ, and in one tagged ``machine``, what
-  a machine says of itself (`outputs.MEASURED`);
+  a machine says of itself;
 - a code cell without a stored run fails, and so does a tag or comment that nbval would take for an
   order to compare nothing;
-- a PyTorch notebook is skipped where there is no PyTorch;
-- a cell tagged ``gpu`` is skipped where its framework finds no GPU, if its stored output is what
-  the record says; a cell tagged ``skip-execution`` is skipped, and has no output;
+- a PyTorch notebook is skipped where there is no PyTorch, a cell tagged ``gpu`` where its framework
+  finds no GPU, if its stored output is what the record says; so is one tagged ``skip-execution``;
 - a cell tagged ``corpus`` is run, but not compared, where the sample stands in for the corpus.
 """
 
@@ -22,29 +21,21 @@ import importlib.util
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError
 from nbval.plugin import IPyNbFile
+from nbval_outputs import compare_outputs
+from nbval_text import Rules
+
+from tools.kernel import Client, environment
+from tools.notebook import LIMIT, START, code_cells, recorded, switch, tags, take_recorded
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tools"))
-from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError  # noqa: E402
-from nbval_outputs import compare_outputs  # noqa: E402
-from nbval_text import Rules  # noqa: E402
-from outputs import LIMIT, START, code_cells, recorded, switch, tags, take_recorded  # noqa: E402
-
-TORCH = "-torch.ipynb"  # ends the names of PyTorch notebooks
-REFUSED = {
-    "nbval_lax": "it compares nothing",
-    "nbval_sanitize_with": "what may differ, a cell says by its tags",
-    "sanitize_with": "what may differ, a cell says by its tags",
-    "nbval_kernel_name": "notebooks run on this Python",
-    "current_env": "notebooks run on this Python, always",
-    "nbdime": "`make bless` shows what changed",
-}
+# Options of nbval that compare less, or with another kernel.
+REFUSED = "nbval_lax nbval_sanitize_with sanitize_with nbval_kernel_name current_env nbdime".split()
 
 
 class CellFailure(Exception):
@@ -66,9 +57,9 @@ def has_gpu(torch):
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     """Refuse the options of nbval that would weaken the comparison; wait as long as the runner."""
-    for name, why in REFUSED.items():
-        if config.getoption(name, None):
-            raise pytest.UsageError(f"--{name.replace('_', '-')} is not for this book: {why}")
+    if given := next((name for name in REFUSED if config.getoption(name, None)), None):
+        option = given.replace("_", "-")
+        raise pytest.UsageError(f"--{option} is not for this book: its own rules compare it")
     for name, default, ours in (("cell", 2000, LIMIT), ("kernel_startup", 60, START)):
         if config.getoption(f"nbval_{name}_timeout", None) == default:  # nbval's
             setattr(config.option, f"nbval_{name}_timeout", ours)
@@ -78,10 +69,8 @@ def pytest_configure(config):
 def pytest_collect_file(parent):
     """Put this module's notebook in the place of nbval's."""
     found = yield
-    return [
-        BookFile.from_parent(parent, path=item.path) if isinstance(item, IPyNbFile) else item
-        for item in found
-    ]
+    ours = functools.partial(BookFile.from_parent, parent)
+    return [ours(path=item.path) if isinstance(item, IPyNbFile) else item for item in found]
 
 
 class BookFile(pytest.File):
@@ -91,40 +80,28 @@ class BookFile(pytest.File):
 
     def collect(self):
         notebook = nbformat.read(self.path, as_version=4)
+        self.torch, self.records = self.path.stem.endswith("-torch"), recorded(ROOT, notebook)
         self.nb = copy.deepcopy(notebook)  # this one runs
         self.nb.cells = code_cells(self.nb)
-        for cell in self.nb.cells:
-            cell.outputs, cell.execution_count = [], None
-        self.records = recorded(ROOT, notebook)
         for number, cell in enumerate(code_cells(notebook)):
+            self.nb.cells[number].update(outputs=[], execution_count=None)
             yield BookCell.from_parent(self, name=f"Cell {number}", number=number, cell=cell)
 
     def setup(self):
-        from kernel import Client, environment
-
-        self.next, self.stack = 0, contextlib.ExitStack()
-        self.client = Client(self.nb, self.path.parent, limit=self.limit)
-        self.client.startup_timeout = self.config.option.nbval_kernel_startup_timeout
+        option, self.next, self.stack = self.config.option, 0, contextlib.ExitStack()
+        self.client = Client(self.nb, self.path.parent, limit=option.nbval_cell_timeout)
+        self.client.startup_timeout = option.nbval_kernel_startup_timeout
         if any("gpu" in tags(cell) for cell in self.nb.cells) and not has_gpu(self.torch):
             self.client.left_out.add("gpu")
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         env = self.stack.enter_context(environment())
         self.client.create_kernel_manager()
-        self.client.start_new_kernel(env=env, **silent)
+        self.client.start_new_kernel(env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         # A client that does not hear from its kernel ends it by itself.
         self.stack.callback(lambda: self.client.km and self.client._cleanup_kernel())
         self.client.start_new_kernel_client()
 
     def teardown(self):
         self.stack.close()
-
-    @property
-    def limit(self):
-        return self.config.option.nbval_cell_timeout
-
-    @property
-    def torch(self):
-        return self.path.name.endswith(TORCH)
 
     def run(self, number):
         """Run a cell, and before it those that nobody chose; return its outputs."""
@@ -147,8 +124,7 @@ class BookFile(pytest.File):
             self.lost = f"cell {number} ran longer than {self.client.timeout:g} s"
             raise CellFailure(self.lost) from None
         except CellControlSignal as error:  # an error in the cell
-            said = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-            raise CellFailure(said) from None
+            raise CellFailure(str(error)) from None
 
 
 class BookCell(pytest.Item):
@@ -166,47 +142,40 @@ class BookCell(pytest.Item):
         return self.path, 0, self.nodeid
 
     def runtest(self):
-        cell, left_out = self.cell, self.tags & self.parent.client.left_out
-        if self.parent.lost:
-            pytest.skip(f"did not run: {self.parent.lost}")
+        cell, book = self.cell, self.parent
+        if book.lost:
+            pytest.skip(f"did not run: {book.lost}")
         try:
-            rules = Rules(cell.metadata.get("nbval", {}))
+            rules = Rules(cell.metadata.get("nbval"))
         except ValueError as error:
             raise CellFailure(str(error)) from None
         if said := switch(cell):
             raise CellFailure(said)
         if "gpu" in self.tags:
-            self.compare_with_record()
-        if "skip-execution" in left_out:
+            on_record = copy.deepcopy(cell)
+            take_recorded(on_record, cell.execution_count, book.records)
+            if on_record != cell:
+                raise CellFailure("its stored output is not that of book/records/gpu-torch.json")
+        if "skip-execution" in self.tags:
             if cell.outputs or cell.execution_count:
                 raise CellFailure("has a stored run, though it is tagged skip-execution")
             pytest.skip("it is tagged skip-execution")
-        if left_out:
-            name = "PyTorch" if self.parent.torch else "MXNet"
-            pytest.skip(f"needs a GPU, and {name} finds none here")
+        if self.tags & book.client.left_out:
+            pytest.skip(f"needs a GPU, and {'PyTorch' if book.torch else 'MXNet'} finds none here")
         never_run = cell.execution_count is None and cell.source.strip()
         if never_run and "gpu" not in self.tags:
             raise CellFailure("has no stored run (its execution_count is null); run `make book`")
-
-        new = self.parent.run(self.number)
+        new = book.run(self.number)
         if "corpus" in self.tags and os.environ.get("D2L_GRU_DATA") == "sample":
             pytest.skip("it ran, but its stored output is The Time Machine's, not the sample's")
         if never_run:
             pytest.skip("it ran, but there is no stored output to compare with")
-        report = compare_outputs(cell, new, rules, ROOT)
-        if report:
+        if report := compare_outputs(cell, new, rules, ROOT):
             raise CellFailure("\n  ".join(["stored and new outputs differ", *report]))
-
-    def compare_with_record(self):
-        """Raise `CellFailure` unless the stored output is that on record, or neither is there."""
-        expected = copy.deepcopy(self.cell)
-        take_recorded(expected, self.cell.execution_count, self.parent.records)
-        if expected != self.cell:
-            raise CellFailure("its stored output is not that of book/records/gpu-torch.json")
 
     def repr_failure(self, excinfo):
         if not isinstance(excinfo.value, CellFailure):
             return f"{excinfo.type.__name__}: {excinfo.value}"
-        code = [line for line in self.cell.source.splitlines() if line.strip()]
-        where = f"{self.parent.nodeid}, {self.name}"
-        return f"{where}: {code[0] if code else '(empty)'}\n{excinfo.value}"
+        first = next((line for line in self.cell.source.splitlines() if line.strip()), "(empty)")
+        said = re.sub(r"\x1b\[[0-9;]*m", "", str(excinfo.value))  # without colours
+        return f"{self.parent.nodeid}, {self.name}: {first}\n{said}"

@@ -1,6 +1,7 @@
 """Compare two texts: words and whole numbers exactly, other numbers within a tolerance."""
 
 import difflib
+import math
 import re
 
 NUMBER = re.compile(
@@ -15,8 +16,9 @@ NUMBER = re.compile(
     re.VERBOSE,
 )
 LONGEST = 160  # characters of a line that a message shows
-RTOL = 1e-5  # of a number for which a cell says nothing else
+USUAL = {"rtol": 1e-5}  # of a number for which a cell says nothing else
 SVG_ATOL = 0.01  # in a drawing's own units: for matplotlib, points
+BELOW = {"rtol": 1, "atol": math.inf, "svg_atol": 10}  # the limits of a tolerance
 
 
 class Rules:
@@ -30,36 +32,33 @@ class Rules:
         ValueError: anything else in the metadata.
     """
 
-    def __init__(self, given=()):
-        if not isinstance(given, dict) and given != ():
+    def __init__(self, given=None):
+        self.given, self.used = {} if given is None else given, set()
+        if not isinstance(self.given, dict):
             raise ValueError(f"nbval metadata is {given!r}; it must map text to tolerances")
-        self.given, self.names, self.used = {*given}, dict(given), set()
-        self.svg_atol = self.names.pop("svg_atol", SVG_ATOL)
-        _check("svg_atol", self.svg_atol, 10)
-        for name, tolerance in self.names.items():
-            if not (isinstance(name, str) and name.strip()):
-                raise ValueError(f"nbval metadata has {name!r}, which is no text of a line")
-            if not (isinstance(tolerance, dict) and tolerance and {*tolerance} <= {"rtol", "atol"}):
+        for name, tolerance in self.given.items():
+            parts = {name: tolerance} if name == "svg_atol" else tolerance
+            keys = {"svg_atol"} if name == "svg_atol" else {"rtol", "atol"}
+            text = isinstance(name, str) and name.strip()
+            if not (text and isinstance(parts, dict) and parts and parts.keys() <= keys) or any(
+                type(value) not in (int, float) or not 0 <= value < BELOW[key]
+                for key, value in parts.items()
+            ):
                 raise ValueError(
-                    f"nbval metadata has {name!r}: {tolerance!r}; a text has rtol, atol"
+                    f"nbval metadata has {name!r}: {tolerance!r}; allowed are the text of a line "
+                    "with rtol (from 0 to below 1) or atol (0 or more), and svg_atol (below 10)"
                 )
-            for key, value in tolerance.items():
-                _check(f"{name!r}: {key}", value, 1 if key == "rtol" else float("inf"))
+        self.svg_atol = self.given.get("svg_atol", SVG_ATOL)
+        self.names = self.given.keys() - {"svg_atol"}
 
     def allowed(self, name, stored):
         """Return by how much a number of that name may differ from the stored one."""
-        given = self.names.get(name, {"rtol": RTOL})
+        given = self.given.get(name, USUAL)
         return given.get("atol", 0) + given.get("rtol", 0) * abs(stored)
 
     def useless(self):
         """Complain of each tolerance that names nothing."""
-        return [f"the tolerance {name!r} matches nothing" for name in self.given - self.used]
-
-
-def _check(name, value, limit):
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (number and 0 <= value < limit):
-        raise ValueError(f"nbval metadata has {name}: {value!r}; allowed: from 0 to below {limit}")
+        return [f"the tolerance {name!r} matches nothing" for name in self.given.keys() - self.used]
 
 
 def compare_text(stored, new, rules, glued=None):
@@ -72,14 +71,14 @@ def compare_text(stored, new, rules, glued=None):
         rules: the `Rules` of their cell.
         glued: the name under which the text was glued.
     """
-    old, fresh = _lines(stored), _lines(new)
+    old, fresh = ([line.rstrip() for line in t.rstrip().split("\n")] for t in (stored, new))
     if len(old) != len(fresh):
         diff = difflib.unified_diff(old, fresh, "stored", "new", lineterm="", n=1)
         return [f"{len(old)} lines stored, {len(fresh)} new:", *map(_shorten, diff)]
-    padded = _widths(stored) != _widths(new)
+    widths = [[len(n) for n in NUMBER.findall(text) if _is_float(n)] for text in (stored, new)]
     report = []
     for a, b in zip(old, fresh, strict=True):
-        notes = _compare_line(a, b, rules, glued, padded)
+        notes = _compare_line(a, b, rules, glued, padded=widths[0] != widths[1])
         if notes:
             at = next((i for i in range(len(a)) if a[i] != b[i : i + 1]), len(a))
             report += [f"stored: {_shorten(a, at)}", f"new:    {_shorten(b, at)}"]
@@ -87,35 +86,25 @@ def compare_text(stored, new, rules, glued=None):
     return report
 
 
-def _lines(text):
-    return [line.rstrip() for line in text.rstrip().split("\n")]
-
-
-def _widths(text):
-    return [len(number) for number in NUMBER.findall(text) if _is_float(number)]
-
-
 def _compare_line(a, b, rules, glued, padded):
     """Return what differs between two lines, and which tolerance is wider than its number."""
     numbers, fresh = list(NUMBER.finditer(a)), NUMBER.findall(b)
-    names = [glued] * len(numbers) if glued else _names(a, numbers, rules.names)
     old = [number[0] for number in numbers]
-    notes = [_too_wide(*pair, rules) for pair in zip(names, old, strict=True)]
-    if a == b or any(notes):
-        return [note for note in notes if note]
+    names = [glued] * len(old) if glued else _names(a, numbers, rules.names)
+    notes = [note for pair in zip(names, old, strict=True) if (note := _too_wide(*pair, rules))]
+    if a == b or notes:
+        return notes
     if len(old) != len(fresh):
         return [f"{len(old)} numbers stored, {len(fresh)} new"]
-    notes = [_compare_number(*pair, rules) for pair in zip(names, old, fresh, strict=True)]
-    if any(notes):
-        return [note for note in notes if note]
+    pairs = zip(names, old, fresh, strict=True)
+    if notes := [note for pair in pairs if (note := _compare_number(*pair, rules))]:
+        return notes
     return [] if _words(a, old, padded) == _words(b, fresh, padded) else ["the words differ"]
 
 
 def _names(line, numbers, names):
     """Return the name of each number of a line, or None."""
-    ends = sorted(
-        (found.end(), name) for name in names for found in re.finditer(re.escape(name), line)
-    )
+    ends = sorted((found.end(), n) for n in names for found in re.finditer(re.escape(n), line))
     floats = [i for i, number in enumerate(numbers) if _is_float(number[0])]
     of = {i: name for end, name in ends for i in floats if numbers[i].start() >= end}
     for end, name in ends:
@@ -126,6 +115,7 @@ def _names(line, numbers, names):
 
 
 def _too_wide(name, number, rules):
+    """Complain of a tolerance within which its number could be 0."""
     if name not in rules.names or not _is_float(number):
         return None
     rules.used.add(name)
@@ -166,7 +156,7 @@ def _compare_number(name, a, b, rules):
     if x == y or abs(y - x) <= rules.allowed(name, x):
         return None
     relative = f"{abs(y - x) / abs(x):.1e}" if x else "infinite"
-    given = rules.names.get(name, {"rtol": RTOL})
+    given = rules.given.get(name, USUAL)
     allowed = " and ".join(f"{key} {value:g}" for key, value in given.items())
     return f"{a} -> {b}: relative error {relative}, allowed {allowed}"
 

@@ -1,8 +1,7 @@
-"""The programs of tools/, which are no package, and books to try them on."""
+"""The programs of tools/, and books to try them on."""
 
-import importlib.util
+import importlib
 import shutil
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -10,15 +9,9 @@ TOOLS = ROOT / "tools"
 
 
 def load(name):
-    """Import tools/NAME.py, and what it imports from beside it."""
-    spec = importlib.util.spec_from_file_location(f"tools_{name}", TOOLS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(TOOLS))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(TOOLS))
-    return module
+    """Import a program of the build, by its name."""
+    extension = TOOLS / "ext" / f"{name}.py"
+    return importlib.import_module(f"tools.{'ext.' if extension.exists() else ''}{name}")
 
 
 def part_of_the_book(folder, *names):
@@ -34,6 +27,11 @@ def part_of_the_book(folder, *names):
     toc = "format: jb-book\nroot: index\noptions: {numbered: true}\nchapters:\n"
     toc += "".join(f"- file: {name}\n" for name in names)
     (folder / "book" / "_toc.yml").write_text(toc)
-    config = (ROOT / "_config.yml").read_text().replace(": tools", f": {TOOLS}")
+    config = (
+        (ROOT / "_config.yml")
+        .read_text()
+        .replace(": tools", f": {TOOLS}")
+        .replace(": .\n", f": {ROOT}\n")
+    )
     (folder / "_config.yml").write_text(config)
     return folder

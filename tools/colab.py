@@ -2,7 +2,8 @@
 
 import nbformat
 import yaml
-from outputs import is_torch
+
+from tools.notebook import is_torch
 
 SOURCE = '''\
 # Only where the package is missing, as on Colab.

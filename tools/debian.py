@@ -1,10 +1,11 @@
 """Install Debian packages where we may, and say which command would where we may not.
 
-``python3 tools/debian.py tex browser`` installs what the PDF and the tests of the pages need and
-this machine lacks; with ``--say``, it only names the command.  Standard library only, since it runs
-before .venv is there.
+``python3 -m tools.debian tex browser`` installs what the PDF and the tests of the pages need and
+this machine lacks, and fails where something is missing still; with ``--say`` it names that, and
+what would install it.  Standard library only, since it runs before .venv is there.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -13,19 +14,22 @@ from pathlib import Path
 
 SHARE = Path("/usr/share")
 # What shows that a package is there: a program, or a file below SHARE.
-TEX = {
-    "texlive-xetex": "xelatex",
-    "texlive-latex-extra": "texlive/texmf-dist/tex/latex/titling/titling.sty",
-    "texlive-fonts-recommended": "texlive/texmf-dist/tex/latex/psnfss/t1phv.fd",
-    "latexmk": "latexmk",
-    "fonts-texgyre": "texmf/fonts/opentype/public/tex-gyre/texgyrepagella-regular.otf",
-    "fonts-texgyre-math": "texmf/fonts/opentype/public/tex-gyre-math/texgyrepagella-math.otf",
-    "fonts-dejavu-core": "fonts/truetype/dejavu/DejaVuSansMono.ttf",
-    "fonts-dejavu-extra": "fonts/truetype/dejavu/DejaVuSansMono-Oblique.ttf",
-    "librsvg2-bin": "rsvg-convert",
+SETS = {
+    "tex": {
+        "texlive-xetex": "xelatex",
+        "texlive-latex-extra": "texlive/texmf-dist/tex/latex/titling/titling.sty",
+        "texlive-fonts-recommended": "texlive/texmf-dist/tex/latex/psnfss/t1phv.fd",
+        "latexmk": "latexmk",
+        "fonts-texgyre": "texmf/fonts/opentype/public/tex-gyre/texgyrepagella-regular.otf",
+        "fonts-texgyre-math": "texmf/fonts/opentype/public/tex-gyre-math/texgyrepagella-math.otf",
+        "fonts-dejavu-core": "fonts/truetype/dejavu/DejaVuSansMono.ttf",
+        "fonts-dejavu-extra": "fonts/truetype/dejavu/DejaVuSansMono-Oblique.ttf",
+        "librsvg2-bin": "rsvg-convert",
+    },
+    "browser": {"chromium": "chromium"},
 }
-BROWSER = {"chromium": "chromium"}
-SETS = {"tex": TEX, "browser": BROWSER}
+WITHOUT = {"tex": "there is no PDF, and its tests are skipped", "browser": "tests are skipped"}
+TORCH = "PyTorch is missing: its chapters keep what is stored, its tests are skipped. make torch"
 
 
 def ask(*command):
@@ -44,25 +48,21 @@ def ask(*command):
     return done.stdout.strip()
 
 
-def may_install():
-    """Return the words to put before a command of root's, or None where there are none."""
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    return sudo if shutil.which("apt-get") and ask(*sudo, "true") is not None else None
-
-
 def install(packages):
-    """Install packages, or exit with the command that would."""
-    names, sudo, by_hand = " ".join(packages), may_install(), command_for(packages)
-    if sudo is None:
-        sys.exit(f"Missing: {names}. Install with: {by_hand}")
-    print(f"Installing with apt-get: {names}", flush=True)
-    command = ["install", "--yes", "--no-install-recommends", *packages]
-    for action in (["update"], command):
-        if ask(*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", *action) is None:
-            sys.exit(f"apt-get {action[0]} failed; try: {by_hand}")
+    """Install packages, each by itself; return those that could not be."""
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if not packages or not shutil.which("apt-get") or ask(*sudo, "true") is None:
+        return packages
+    print(f"Installing with apt-get: {' '.join(packages)}", flush=True)
+    apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
+    ask(*apt, "update")
+    command = [*apt, "install", "--yes", "--no-install-recommends"]
+    if ask(*command, *packages) is not None:  # in one go, that is faster
+        return []
+    return [package for package in packages if ask(*command, package) is None]
 
 
-def command_for(packages):
+def by_hand(packages):
     return f"sudo apt-get install --no-install-recommends {' '.join(packages)}"
 
 
@@ -75,10 +75,20 @@ def missing(kind):
     ]
 
 
+def main(kinds):
+    """Install what sets lack, or only say so; return the exit status."""
+    lacking = {kind: missing(kind) for kind in kinds if kind in SETS}
+    if "--say" not in kinds:
+        return int(
+            bool(install([package for packages in lacking.values() for package in packages]))
+        )
+    for kind, packages in lacking.items():
+        if packages:
+            print(f"Missing, so {WITHOUT[kind]}: {', '.join(packages)}. {by_hand(packages)}")
+    if "torch" in kinds and importlib.util.find_spec("torch") is None:
+        print(TORCH)
+    return 0
+
+
 if __name__ == "__main__":
-    kinds = [word for word in sys.argv[1:] if word != "--say"]
-    lacking = [package for kind in kinds for package in missing(kind)]
-    if lacking and "--say" in sys.argv:
-        print(f"Install with: {command_for(lacking)}")
-    elif lacking:
-        install(lacking)
+    sys.exit(main(sys.argv[1:]))

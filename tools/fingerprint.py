@@ -8,7 +8,7 @@ import json
 import platform
 from importlib import metadata
 
-from outputs import code_cells, digest, is_torch, tags
+from tools.notebook import code_cells, digest, is_torch, tags
 
 TAGS_THAT_MATTER = {"gpu", "raises-exception", "skip-execution"}
 

@@ -10,7 +10,8 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
 from nbclient.util import run_sync
-from outputs import LIMIT, START, tags
+
+from tools.notebook import LIMIT, START, tags
 
 # A stream sends what it holds every now and then.  Without this, the order in which two of them
 # arrive would be an accident: here, whoever writes has the other send first.

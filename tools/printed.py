@@ -8,11 +8,12 @@ it.
 import os
 
 from docutils import nodes
-from edition import describe
 from sphinx.addnodes import start_of_file
 from sphinx.errors import ConfigError, SphinxError
 from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
 from tabs import twins
+
+from tools.ext.edition import describe
 
 APPENDICES = ("speed", "notation", "api", "references")
 TORCH = "The code in PyTorch"

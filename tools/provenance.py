@@ -14,9 +14,10 @@ from pathlib import Path
 import nbformat
 from docutils import nodes
 from myst_nb.ext.glue.roles import PasteTextRole
-from outputs import code_cells, digest
 from sphinx import addnodes
-from voices import TORCH
+
+from tools.ext.voices import TORCH
+from tools.notebook import code_cells, digest
 
 # Among what Sphinx keeps of a page: the notebooks it shows values of, with hashes of their outputs.
 PLACED_FROM = "placed-from"

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from edition import describe
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 from sphinx_revealjs.builders import RevealjsHTMLBuilder
 from sphinx_revealjs.writers import RevealjsSlideTranslator
+
+from tools.ext.edition import describe
 
 LOGGER = logging.getLogger(__name__)
 NEEDED = re.compile("(?i)formulas|reveal|slides|pygments")

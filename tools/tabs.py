@@ -9,13 +9,14 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
-from outputs import code_cells, tags
 from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.writers.html5 import HTML5Translator
 from sphinx_design.shared import create_component
-from voices import TORCH
 from widgets import widget
+
+from tools.ext.voices import TORCH
+from tools.notebook import code_cells, tags
 
 TWIN = "twin"  # the tag of a cell that was put in
 

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 
-from d2l_gru import export
 from d2l_gru.cluster import launch
 from d2l_gru.install import doctor
 from d2l_gru.runs import cli
@@ -33,7 +32,6 @@ def _run(arguments):
     doctor.add_parser(subparsers)
     launch.add_parser(subparsers, cli.add_train_parser(subparsers))
     cli.add_sample_parser(subparsers)
-    export.add_parser(subparsers)
     options = parser.parse_args(arguments)
     return options.run(options)
 

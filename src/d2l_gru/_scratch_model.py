@@ -36,8 +36,11 @@ class ScratchModel:
         return self.params
 
 
-def differences(model, cls, originals, loops, init_state):
-    """Yield, in words, how a scratch model differs from a float32 one around one of the `loops`."""
+def differences(model, cls, originals, loops, init_state, float32):
+    """Yield, in words, how a scratch model differs from one of type `float32` around a loop.
+
+    The loop is one of `loops`, all of which compute the same.
+    """
     home = init_state.__module__
     if model.forward_fn not in loops:
         names = " or ".join(loop.__name__ for loop in loops)
@@ -50,6 +53,6 @@ def differences(model, cls, originals, loops, init_state):
     if [tuple(param.shape) for param in model.params] != shapes:
         yield "its params have other shapes than those of get_params"
     for param in model.params:
-        if "float32" not in str(param.dtype) or device_of(param) != model.device:
+        if param.dtype != float32 or device_of(param) != model.device:
             found = f"{param.dtype} on {device_of(param)}"
             yield f"its params must be float32 on {model.device}, not {found}"

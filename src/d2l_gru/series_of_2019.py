@@ -15,7 +15,7 @@ from d2l_gru import corpus
 from d2l_gru._checks import check_int
 from d2l_gru._models import begin_state, detached
 from d2l_gru._progress import is_live_notebook
-from d2l_gru.history import perplexity
+from d2l_gru.history import EpochMeter
 from d2l_gru.plotting import STYLE, LiveFigure, in_ipython, use_svg_display
 from d2l_gru.text import read_time_machine
 
@@ -285,13 +285,11 @@ def train_epoch(update, model, train_iter, device, use_random_iter):
     Args:
         update: function (X, Y, state) to (mean loss, new state).
     """
-    state, timer, metric = None, Timer(), Accumulator(2)
+    state, meter = None, EpochMeter(max)
     for X, Y in train_iter:
         if state is None or use_random_iter:
             state = begin_state(model, X.shape[0], device)
         loss, state = update(X, Y, detached(state))
         size = Y.shape[0] * Y.shape[1]
-        metric.add(_number(loss) * size, size)
-    if not metric[1]:
-        raise ValueError("train_iter yielded no minibatch")
-    return perplexity(metric[0] / metric[1]), metric[1] / timer.stop()
+        meter.add(_number(loss) * size, 0.0, size)
+    return meter.result()[:2]

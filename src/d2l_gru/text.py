@@ -1,10 +1,13 @@
 """From text to token ids: cleaning, tokens, vocabulary.  Needs no deep-learning framework."""
 
 import collections
+import hashlib
 import math
 import numbers
+import os
 import re
 import warnings
+from pathlib import Path
 
 from d2l_gru import corpus as corpus_file
 from d2l_gru._checks import check_int
@@ -109,9 +112,22 @@ class Vocab:
         if not counts:
             raise ValueError("a Vocab needs at least one token, but tokens is empty")
         by_frequency = sorted(sorted(counts.items()), key=lambda item: item[1], reverse=True)
-        self.token_freqs = [(t, n) for t, n in by_frequency if n >= min_freq and t not in first]
+        self._number(first, [(t, n) for t, n in by_frequency if n >= min_freq and t not in first])
+
+    @classmethod
+    def from_freqs(cls, token_freqs):
+        """Return the `Vocab` whose ids are those of another one's `token_freqs`, in their order.
+
+        Id 0 is ``<unk>``, and there are no reserved tokens.
+        """
+        vocab = cls.__new__(cls)
+        vocab._number(["<unk>"], [tuple(pair) for pair in token_freqs])
+        return vocab
+
+    def _number(self, first, token_freqs):
+        self.token_freqs = token_freqs
         self.unk = first.index("<unk>")
-        self.idx_to_token = [*first, *(token for token, _ in self.token_freqs)]
+        self.idx_to_token = [*first, *(token for token, _ in token_freqs)]
         self.token_to_idx = {token: idx for idx, token in enumerate(self.idx_to_token)}
 
     def __len__(self):
@@ -157,12 +173,58 @@ def load_corpus_time_machine(max_tokens=-1, token="char"):
 
     Source: Dive into Deep Learning, ``d2l.load_corpus_time_machine``, 2019.
     """
-    if max_tokens != -1:
-        max_tokens = check_int("max_tokens (-1 for all)", max_tokens, 1)
+    max_tokens = check_max_tokens(max_tokens)
     lines = tokenize(read_time_machine(), token)
     vocab = Vocab(lines)
     corpus = [vocab[token] for line in lines for token in line]
     return (corpus if max_tokens == -1 else corpus[:max_tokens]), vocab
+
+
+def check_corpus_name(name):
+    """Return the name of a corpus as a str."""
+    path = os.fspath(name) if isinstance(name, (str, os.PathLike)) else None
+    if not isinstance(path, str):
+        raise TypeError(f"corpus must be the path of a text, not {name!r}")
+    if not path or "\0" in path:
+        raise ValueError(f"corpus must be the path of a text, not {name!r}")
+    if path == "timemachine" and not isinstance(name, str):
+        return os.path.join(os.curdir, path)  # a file of that name, not the text of the book
+    return str(path)
+
+
+def check_max_tokens(max_tokens):
+    """Return `max_tokens` as an int; raise unless it is -1 or at least 1."""
+    return check_int("max_tokens (-1 for all)", max_tokens, -1 if max_tokens == -1 else 1)
+
+
+def read_text(name, max_tokens, encoding="utf-8-sig"):
+    """Return token ids, `Vocab` and SHA-256 of a corpus.
+
+    Args:
+        name: "timemachine", or the path of a UTF-8 text.
+        max_tokens: keep the first N characters; -1 keeps all.
+        encoding: of the text; "utf-8-sig" leaves out a byte order mark at the start, and "utf-8"
+            makes a token of it.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is empty or not UTF-8, or `max_tokens` is neither -1 nor at least 1.
+    """
+    if name == "timemachine":
+        return *load_corpus_time_machine(max_tokens), corpus_file.find().sha256
+    path, max_tokens = Path(check_corpus_name(name)), check_max_tokens(max_tokens)
+    if path.exists() and not path.is_file():  # a device may have no end
+        raise OSError(f"{name} is no file")
+    data = path.read_bytes()
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not UTF-8: {error}") from None
+    if not text:
+        raise ValueError(f"{name} is empty")
+    vocab = Vocab(list(text))
+    kept = text if max_tokens == -1 else text[:max_tokens]
+    return vocab[list(kept)], vocab, hashlib.sha256(data).hexdigest()
 
 
 def ngram_perplexity(corpus, n):

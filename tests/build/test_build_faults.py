@@ -16,7 +16,7 @@ from tools_of_the_build import ROOT, load
 
 pytestmark = pytest.mark.slow
 
-INTERRUPTED = load("run_chapters").INTERRUPTED + "\n"
+INTERRUPTED = load("run").INTERRUPTED + "\n"
 FIRST = cell("x = 1")
 # Says who it is, and never ends.
 ENDLESS = cell("import os, time\n_ = open('../pid', 'w').write(str(os.getpid()))\ntime.sleep(600)")

@@ -89,7 +89,7 @@ def test_cells_for_a_gpu_are_run_and_recorded(machine):
     assert second["printed"] == "False ½\n" and second["results"] == {"speed": [1.5]}
     assert third["printed"] == "False\n", "each has a namespace of its own"
     book = nbformat.read(machine.root / "book" / "gru-torch.ipynb", as_version=4)
-    digest = load("outputs").digest
+    digest = load("notebook").digest
     assert [first["source"], second["source"]] == [digest(c.source) for c in book.cells[1:]]
     assert os.listdir(machine.record.parent) == ["gpu-torch.json"]
 

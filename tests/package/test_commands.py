@@ -444,7 +444,6 @@ def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
     ("arguments", "variables", "status", "said"),
     [
         (["train"], {"DMLC_ROLE": "foo"}, 2, "error: DMLC_ROLE must be one of scheduler, server,"),
-        (["export", "run", "a.js"], {}, 0, ""),
         (["sample", "run"], {}, 2, "error: MXNet cannot be imported"),
         (["train", "--corpus", "text"], {}, 2, "error: MXNet cannot be imported"),
     ],
@@ -486,7 +485,7 @@ def test_a_warning_is_one_line_and_one_for_programmers_none(capsys, monkeypatch)
     assert capsys.readouterr() == ("", "warning: look out\n")
 
 
-COMMANDS = ["", "doctor", "train", "launch", "sample", "export"]
+COMMANDS = ["", "doctor", "train", "launch", "sample"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

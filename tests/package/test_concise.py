@@ -7,6 +7,7 @@ from mxnet import autograd, cpu, gluon, init, np, npx
 from mxnet.gluon import rnn
 
 import d2l_gru as d2l
+from d2l_gru.mxnet.concise import FastGRU
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -175,3 +176,31 @@ def test_an_update_is_a_graph(model, case):
     close(first.asnumpy(), kept[0], 0)
     close(H1.asnumpy(), kept[1], 0)
     assert model._active
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"num_layers": 2}, {"layout": "NTC"}, {"bidirectional": True}], ids=str
+)
+def test_the_fast_layer_computes_exactly_what_gluon_s_does(how):
+    inputs, found = np.random.normal(size=(T, B, V)), []
+    plain, fast = rnn.GRU(H, input_size=V, **how), FastGRU(H, input_size=V, **how)
+    plain.initialize(init.Normal(0.7))
+    fast.initialize()
+    params = [list(layer.collect_params().values()) for layer in (plain, fast)]
+    for to, param in zip(params[1], params[0], strict=True):
+        to.set_data(param.data())
+    for layer, arrays in zip((plain, fast), params, strict=True):
+        state = layer.begin_state(T if "layout" in how else B)
+        with autograd.record():
+            outputs, (last,) = layer(inputs, state)
+            (outputs * outputs).sum().backward()
+        found.append([outputs, last, *(param.grad() for param in arrays)])
+    for ours, theirs in zip(*found, strict=True):
+        assert (ours == theirs).all() and ours.shape == theirs.shape
+
+
+def test_no_method_of_the_reader_s_layer_is_replaced():
+    layer = rnn.GRU(H)
+    before = set(vars(layer))
+    d2l.RNNModel(layer, V)
+    assert set(vars(layer)) == before

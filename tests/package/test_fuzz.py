@@ -20,14 +20,13 @@ import pytest
 from mxnet import cpu
 from tools_of_the_build import ROOT, load
 
-import d2l_gru as d2l
-from d2l_gru import checkpoint, corpus, export
+from d2l_gru import checkpoint, corpus
 from d2l_gru.runs.run import Run, Setting, load_model, read_text
 
 TIMES = int(os.environ.get("D2L_GRU_FUZZ", 1))  # how many times the few thousand
 SECONDS, MEGABYTES = 10, 500  # that no input may take, and all of them together
 
-runner = load("run_chapters")
+runner = load("run")
 
 TEXT = "Grüße! the quick brown fox jumps over the lazy dog, and the dog does not mind. " * 3
 SMALL = {"num_hiddens": 3, "batch_size": 2, "num_steps": 5, "num_epochs": 2}
@@ -309,35 +308,6 @@ def of_chapter(folder):
     return read
 
 
-def of_script(folder):
-    """`export.read`, the weights of the pages."""
-    path = folder / "gru.js"
-    rng = numpy.random.default_rng(0)
-    sizes = export.shapes(2, 4)
-    params = {name: rng.normal(size=shape).astype("float32") for name, shape in sizes.items()}
-    moments = [{"params": params, "epoch": epoch} for epoch in (1, 2)]
-    export.write(path, "small", moments, d2l.Vocab(list("abc")), {"date": "today"})
-    good = path.read_bytes()
-    start, text = good.split(b" = ", 1)
-    entry = json.loads(text.rstrip().rstrip(b";"))
-
-    def read(rng):
-        if rng.random() < 0.4:
-            path.write_bytes(alter(rng, good))
-        else:
-            path.write_bytes(start + b" = " + text_of(rng, entry) + b";\n")
-        try:
-            found = export.read(path)
-        except (ValueError, OSError) as error:
-            return error, [str(path)]
-        sizes = export.shapes(found["numHiddens"], len(found["tokens"]))
-        for moment in found["snapshots"]:
-            assert {name: array.shape for name, array in moment["params"].items()} == sizes
-            assert all(numpy.isfinite(array).all() for array in moment["params"].values())
-
-    return read
-
-
 READERS = {  # with how many inputs each is tried in `make test`
     of_corpus: 500,
     of_text: 800,
@@ -346,7 +316,6 @@ READERS = {  # with how many inputs each is tried in `make test`
     of_run: 250,
     of_notebook: 300,
     of_chapter: 100,
-    of_script: 900,
 }
 
 

@@ -5,7 +5,6 @@ The examples are the same in every run, and none is kept on disk.
 
 import importlib
 import importlib.util
-import json
 import math
 import random
 import re
@@ -21,7 +20,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.extra import numpy as arrays_of
 from tools_of_the_build import ROOT
 
-from d2l_gru import batches, checkpoint, devices, export, generate
+from d2l_gru import batches, checkpoint, devices, generate
 from d2l_gru.runs.run import read_text
 from d2l_gru.text import Vocab, tokenize
 
@@ -306,41 +305,6 @@ def test_the_newest_three_of_a_run_are_kept(numbers):
             kept = checkpoint.paths(folder)
             assert [int(path.name.split("-")[1]) for path in kept] == [n for n, _ in expected]
             assert [checkpoint.load(path)[1]["at"] for path in kept] == [a for _, a in expected]
-
-
-# Weights for the pages
-
-
-@st.composite
-def matrices(draw, shapes):
-    """Draw a float32 array whose rows are as small or as large as a float32 can well be."""
-    array = draw(arrays_of.arrays("float32", shapes, elements=st.floats(-1, 1, width=32)))
-    exponents = arrays_of.arrays("int64", array.shape[:-1], elements=st.integers(-149, 100))
-    return (array * 2.0 ** draw(exponents)[..., None]).astype("float32")
-
-
-@given(matrices(arrays_of.array_shapes(max_dims=2, max_side=9)))
-def test_rounding_is_within_half_a_step_of_the_row(array):
-    rounded, scales = export.quantise(array)
-    rows = numpy.atleast_2d(array).astype("float64")
-    assert rounded.shape == rows.shape and scales.shape == (len(rows),)
-    assert (scales <= numpy.maximum(1, abs(rows).max(axis=1))).all()
-    error = abs(rounded * scales[:, None].astype("float64") - rows)
-    assert (error <= scales[:, None] * (0.5 + 1e-4)).all()
-
-
-@given(st.integers(1, 4), st.integers(1, 5), st.data())
-def test_what_is_packed_is_unpacked(num_hiddens, vocab_size, data):
-    sizes = export.shapes(num_hiddens, vocab_size)
-    params = {name: data.draw(matrices(st.just(shape))) for name, shape in sizes.items()}
-    text = export.pack(params)
-    assert text == json.loads(json.dumps(text))
-    found = export.unpack(text, num_hiddens, vocab_size)
-    assert {name: array.shape for name, array in found.items()} == sizes
-    for name, array in params.items():
-        rounded, scales = export.quantise(array)
-        expected = (rounded * scales[:, None]).reshape(array.shape)
-        numpy.testing.assert_array_equal(found[name], expected)
 
 
 # Devices

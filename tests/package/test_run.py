@@ -128,13 +128,13 @@ def test_a_short_run_goes_on_from_each_update_and_anywhere(text, tmp_path, model
     whole = finish(Run(setting, cpu()))
     places, run, start = cycle([[cpu(0), cpu(1)], cpu()]), Run(setting, cpu()), time.perf_counter()
     while not run.done:
-        updates, epoch, seconds = run.updates, run.epoch, run.seconds
+        updates, epoch, seconds = run.updates, run.epoch, run.meter.seconds
         next(run.updates_of_epoch(), None)
         if run.epoch == epoch:
             assert run.updates == updates + 1
-            assert seconds < run.seconds < time.perf_counter() - start
+            assert seconds < run.meter.seconds < time.perf_counter() - start
         else:
-            assert (run.epoch, run.batch, run.seconds) == (epoch + 1, 0, 0)
+            assert (run.epoch, run.batch, run.meter.seconds) == (epoch + 1, 0, 0)
             assert run.history.tokens_per_second[-1] > 30 / (time.perf_counter() - start)
         run.save(tmp_path / "kept")
         run = Run(setting, next(places), checkpoint.latest(tmp_path / "kept")[1:])
@@ -181,7 +181,7 @@ def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
         "batch": 2,
         "updates": 7,
         "num_tokens": 2 * 4 * 9,
-        "seconds": run.seconds,
+        "seconds": run.meter.seconds,
         "history": dataclasses.asdict(run.history),
         "versions": {"python": platform.python_version(), "mxnet": mxnet.__version__},
     }
@@ -189,18 +189,18 @@ def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
         numpy.testing.assert_array_equal(arrays.pop(f"parameter {i}"), param.asnumpy())
     numpy.testing.assert_array_equal(arrays.pop("state 0"), run.state[0].asnumpy())
     assert {name: (array.dtype, float(array)) for name, array in arrays.items()} == {
-        "loss": ("float32", float(run.total)),
-        "largest norm": ("float32", float(run.largest)),
+        "loss": ("float32", float(run.meter.total)),
+        "largest norm": ("float32", float(run.meter.largest)),
     }
 
 
 def test_all_of_a_run_lives_on_its_device(text, tmp_path):
     begun = Run(small(text), cpu(1))
-    fresh = [begun.total, begun.largest]
+    fresh = [begun.meter.total, begun.meter.largest]
     next(begun.updates_of_epoch())
     kept = checkpoint.load(begun.save(tmp_path / "kept"))
     for run in (begun, Run(begun.setting, cpu(1), kept)):
-        held = [*run.state, run.total, run.largest, *run.model.parameters()]
+        held = [*run.state, run.meter.total, run.meter.largest, *run.model.parameters()]
         assert {array.ctx for array in fresh + held} == {cpu(1)}
 
 
@@ -224,11 +224,13 @@ def test_a_worker_takes_its_rows_and_leaves_saving_to_the_first(text, tmp_path, 
     run = Run(begun.setting, [cpu(0)], kept, Second())
     assert run.rank == 1 and begun.rank == 0 and run.device == cpu(0)
     numpy.testing.assert_array_equal(run.state[0][0].asnumpy(), kept[0]["state 0"][..., 2:, :])
-    assert float(run.total) == 0 < float(begun.total)  # the sum over workers counts it once
-    assert float(run.largest) == float(begun.largest)
+    assert (
+        float(run.meter.total) == 0 < float(begun.meter.total)
+    )  # the sum over workers counts it once
+    assert float(run.meter.largest) == float(begun.meter.largest)
     assert run.save(tmp_path / "other") is None and not (tmp_path / "other").exists()
     next(run.updates_of_epoch())
-    assert (run.updates, run.batch, run.num_tokens) == (2, 2, 2 * 36)
+    assert (run.updates, run.batch, run.meter.num_tokens) == (2, 2, 2 * 36)
 
 
 def test_workers_agree_on_what_they_do(text):
@@ -341,7 +343,9 @@ def test_a_run_has_the_model_of_its_setting(text, tmp_path, model, num_layers, n
     assert H.shape == ((4, 8) if model == "scratch" else (num_layers, 4, 8))
     kept = checkpoint.load(run.save(tmp_path / "kept"))
     resumed = Run(run.setting, elsewhere, kept)
-    assert {array.ctx for array in (*resumed.state, resumed.total, resumed.largest)} == {elsewhere}
+    assert {
+        array.ctx for array in (*resumed.state, resumed.meter.total, resumed.meter.largest)
+    } == {elsewhere}
     loaded, _ = load_model(*kept, elsewhere)
     assert [param.ctx for param in loaded.parameters()] == [elsewhere] * number
     assert same(loaded, run.model)

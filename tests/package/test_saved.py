@@ -56,13 +56,13 @@ def saved(kind=SCRATCH):
 
 def refusal(arrays, meta):
     with pytest.raises(ValueError, match=r"^it is no checkpoint of a run: ") as caught:
-        check_saved(arrays, meta, Setting)
+        check_saved(arrays, meta)
     return str(caught.value)
 
 
 @each_kind
 def test_a_checkpoint_of_a_run_gives_its_setting(kind):
-    assert check_saved(*saved(kind), Setting) == setting_of(kind)
+    assert check_saved(*saved(kind)) == setting_of(kind)
 
 
 @each_kind
@@ -71,7 +71,7 @@ def test_between_two_epochs_there_is_no_state(kind):
     meta |= {"batch": 0, "num_tokens": 0}
     assert refusal(arrays, meta).endswith(": it holds 'state 0', which no run saves")
     del arrays["state 0"]
-    assert check_saved(arrays, meta, Setting) == setting_of(kind)
+    assert check_saved(arrays, meta) == setting_of(kind)
 
 
 EMPTY = {"perplexity": [], "tokens_per_second": [], "gradient_norm": []}
@@ -91,7 +91,7 @@ NUMBERS = saved()[1]["random_state"][1]
 )
 def test_what_a_run_can_save_is_taken(changed):
     arrays, meta = saved()
-    assert check_saved(arrays, meta | changed, Setting) == setting_of(SCRATCH)
+    assert check_saved(arrays, meta | changed) == setting_of(SCRATCH)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_is_missing_is_named(name):
     arrays, meta = saved()
     del meta[name]
     with pytest.raises(ValueError, match=f"^it is no checkpoint of a run: it lacks '{name}'$"):
-        check_saved(arrays, meta, Setting)
+        check_saved(arrays, meta)
 
 
 @each_kind
@@ -157,7 +157,7 @@ def test_each_array_must_be_there_in_its_shape_and_dtype(kind):
         assert refusal(wrong, meta).endswith(f": {name} must be float32, not float64")
         del wrong[name]
         with pytest.raises(ValueError, match=f"^it is no checkpoint of a run: it lacks '{name}'$"):
-            check_saved(wrong, meta, Setting)
+            check_saved(wrong, meta)
 
 
 def test_of_arrays_that_no_run_saves_the_first_is_named():

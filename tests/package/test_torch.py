@@ -52,7 +52,7 @@ def test_a_name_is_documented_and_takes_what_mxnet_s_takes(name):
         assert inspect.signature(value) == inspect.signature(other)
     if hasattr(d2l_gru, name) and value.__module__.startswith("d2l_gru.torch"):
         same = getattr(d2l_gru, name).__module__
-            assert value.__module__.replace(".torch.", ".mxnet.") == same
+        assert value.__module__.replace(".torch.", ".mxnet.") == same
 
 
 @needs_torch

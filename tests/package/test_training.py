@@ -1,51 +1,49 @@
-"""One step of training against the reference, then whole runs."""
+"""Training in both frameworks: one step against float64 NumPy, then whole runs."""
 
+import functools
+import itertools
 import math
 import re
 import sys
-import time
 import types
 
+import frameworks
 import numpy
 import pytest
 import reference_gru as ref
-from mxnet import cpu, np, npx
-from mxnet.gluon import rnn
-
-import d2l_gru as d2l
-from d2l_gru import _checks
-from d2l_gru.mxnet.parallel import DataParallel, train_epoch_parallel
+from tools_of_the_build import ROOT
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
 V, H, B, T = 5, 4, 3, 6
+IDS = numpy.random.default_rng(0).integers(1, 3, 1000).cumsum() % V
+TRAIN = [("mxnet", "train"), ("torch", "train"), ("torch", "train_captured")]
+each_kind = pytest.mark.parametrize("kind", ["scratch", "concise"])
+each_order = pytest.mark.parametrize("use_random_iter", [False, True])
 
 
-def scratch_model(p, vocab_size=V):
-    """Return a model with the parameters `p`."""
-
-    def get_params(vocab_size, num_hiddens, device):
-        params = [np.array(p[name], dtype="float32", ctx=device) for name in ref.NAMES]
-        for param in params:
-            param.attach_grad()
-        return params
-
-    num_hiddens = len(p["b_z"])
-    return d2l.RNNModelScratch(
-        vocab_size, num_hiddens, cpu(), get_params, d2l.init_gru_state, d2l.gru
-    )
+@pytest.fixture(params=TRAIN, ids="-".join)
+def trainer(request):
+    """A framework, and one of its functions that train."""
+    name, train = request.param
+    framework = frameworks.of(name)
+    function = getattr(framework.d2l, train)
+    return framework, lambda model, *args, **more: function(model, *args, framework.cpu, **more)
 
 
-def minibatches(n, batch_size=B, seed=1):
+def loader(framework, num_minibatches, use_random_iter=False):
+    ids = IDS[: B * T * num_minibatches + T]  # as many, wherever they start
+    return framework.d2l.SeqDataLoader(ids, B, T, use_random_iter)
+
+
+def minibatches(framework, n, batch_size=B, seed=1):
+    shape = 2, batch_size, T
     rng = numpy.random.default_rng(seed)
-    return [
-        tuple(np.array(ids, dtype="int32") for ids in rng.integers(0, V, (2, batch_size, T)))
-        for _ in range(n)
-    ]
+    return [tuple(map(framework.ids, rng.integers(0, V, shape))) for _ in range(n)]
 
 
-def numpy_of(X, Y):
-    return ref.one_hot(X.asnumpy(), V), Y.asnumpy()
+def numpy_of(framework, X, Y):
+    return ref.one_hot(framework.numpy(X), V), framework.numpy(Y)
 
 
 class Independent(list):
@@ -54,425 +52,395 @@ class Independent(list):
     use_random_iter = True
 
 
-class Spy:
-    """A model that remembers its states and logits."""
+# Clipping and descent.
 
-    def __init__(self, model):
-        self.model, self.states_in, self.states_out, self.logits = model, [], [], []
-        self.begin_state, self.parameters = model.begin_state, model.parameters
-        self.prepare = model.prepare
-
-    def __call__(self, X, state):
-        self.states_in.append(state[0].asnumpy())
-        Y_hat, state = self.model(X, state)
-        self.states_out.append(state[0].asnumpy())
-        self.logits.append(Y_hat.asnumpy())
-        return Y_hat, state
+GRADS = [numpy.array([[3.0, -4.0]]), numpy.array([12.0]), numpy.zeros(2)]  # of joint norm 13
 
 
-def with_gradients(*values):
-    """Return arrays of ones with these gradients."""
-    params = []
-    for value in values:
-        grad = np.array(value, dtype="float32")
-        params.append(np.ones(grad.shape))
-        params[-1].attach_grad()
-        params[-1].grad[:] = grad
-    return params
+def with_gradients(framework, grads):
+    return [framework.leaf(numpy.ones(numpy.shape(grad)), grad) for grad in grads]
 
 
-def grads_of(params):
-    return [param.grad.asnumpy() for param in params]
+@pytest.mark.parametrize("theta", [0.01, 1, 12.9, 13, 13.5, 1e6, sys.float_info.max])
+def test_a_clipped_gradient_has_norm_theta_and_one_within_it_is_left_alone(framework, theta):
+    params = with_gradients(framework, GRADS)
+    assert float(framework.d2l.grad_clipping(params, theta)) == pytest.approx(13, rel=1e-6)
+    for before, param in zip(GRADS, params, strict=True):
+        rtol = 1e-5 if theta < 13 else 0
+        grad = framework.grad(param)
+        numpy.testing.assert_allclose(grad, before * min(1, theta / 13), rtol=rtol)
+        assert (framework.numpy(param) == 1).all()
 
 
-# Perplexity, clipping and descent.
+@pytest.mark.parametrize("size", [1e19, 3e30, 1e-25, 0])
+def test_a_norm_neither_overflows_nor_vanishes(framework, size):
+    params = with_gradients(framework, [size * grad for grad in GRADS])
+    assert float(framework.d2l.gradient_norm(params)) == pytest.approx(13 * size, rel=1e-6)
+    framework.d2l.grad_clipping(params, 6.5 * size or 1)
+    for before, param in zip(GRADS, params, strict=True):
+        numpy.testing.assert_allclose(framework.grad(param), before * size / 2, rtol=1e-6)
 
 
-def test_perplexity_is_the_exponential_of_the_loss():
-    assert d2l.perplexity(0) == 1
-    assert math.isclose(d2l.perplexity(math.log(28)), 28)
-    assert d2l.perplexity(1e6) == math.inf
-    assert math.isnan(d2l.perplexity(math.nan))
-
-
-@pytest.mark.parametrize("theta", [0.01, 1, 12.9])
-def test_a_clipped_gradient_has_norm_theta_and_the_same_direction(theta):
-    before = [numpy.array([[3.0, -4.0]]), numpy.array([12.0]), numpy.zeros(2)]  # joint norm 13
-    params = with_gradients(*before)
-    norm = d2l.grad_clipping(params, theta)
-    assert math.isclose(float(norm), 13, rel_tol=1e-6)
-    after = grads_of(params)
-    assert math.isclose(ref.joint_norm(after), theta, rel_tol=1e-5)
-    for old, new in zip(before, after, strict=True):
-        numpy.testing.assert_allclose(new, old * theta / 13, rtol=1e-5)
-    assert all((param == 1).all() for param in params)  # the parameters stay
-
-
-@pytest.mark.parametrize("theta", [13, 13.5, 1e6, sys.float_info.max])
-def test_a_gradient_within_theta_is_left_alone_to_the_last_bit(theta):
-    params = with_gradients([[3, -4]], [12])
-    assert float(d2l.grad_clipping(params, theta)) == 13
-    assert [grad.tolist() for grad in grads_of(params)] == [[[3, -4]], [12]]
-
-
-def test_a_gradient_of_zero_stays_zero():
-    params = with_gradients([0, 0], [0])
-    assert float(d2l.grad_clipping(params, 1)) == 0
-    assert not any(grad.any() for grad in grads_of(params))
-
-
-def test_clipping_takes_a_model():
-    model = scratch_model(ref.random_params(V, H))
-    for param in model.params:
-        param.grad[:] = 1
-    assert float(d2l.grad_clipping(model, 0.5)) == pytest.approx(
-        math.sqrt(sum(param.size for param in model.params)), rel=1e-5
-    )
-    assert ref.joint_norm(grads_of(model.params)) == pytest.approx(0.5, rel=1e-5)
-
-
-def test_the_gradient_norm_is_joint():
-    assert float(d2l.gradient_norm(with_gradients([[3, -4]], [12], [0]))) == 13
-
-
-def test_sgd_subtracts_lr_times_the_gradient():
-    params = with_gradients([2, -4], [[0.5]])
-    d2l.sgd(params, 0.25)
-    assert [param.asnumpy().tolist() for param in params] == [[0.5, 2.0], [[0.875]]]
-    assert [grad.tolist() for grad in grads_of(params)] == [[2, -4], [[0.5]]]
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        lambda model: model.parameters(),
-        lambda model: (param for param in model.parameters()),
-        lambda model: dict(enumerate(model.parameters())),
-        lambda model: model,
-        lambda model: model.collect_params(),
-        lambda model: model.collect_params().values(),
-    ],
-)
-def test_parameters_are_given_in_any_form(given):
-    model = concise_model()
-    for param in model.parameters():
-        param.grad[:] = 1
-    model.dense.weight.grad_req = "null"  # it is frozen
-    frozen, size = model.dense.weight.data().asnumpy(), sum(p.size for p in model.parameters())
-    assert float(d2l.gradient_norm(given(model))) == pytest.approx(math.sqrt(size))
-    assert float(d2l.grad_clipping(given(model), 0.5)) == pytest.approx(math.sqrt(size))
-    before = [param.asnumpy() for param in model.parameters()]
-    d2l.sgd(given(model), 2)
-    moved = [old - new.asnumpy() for old, new in zip(before, model.parameters(), strict=True)]
-    assert ref.joint_norm(moved) == pytest.approx(1, rel=1e-4)
-    assert (model.dense.weight.data().asnumpy() == frozen).all()
-
-
-def test_one_array_is_not_its_rows():
-    (param,) = with_gradients([[3.0, 4.0], [0.0, 0.0]])
-    assert float(d2l.gradient_norm(param)) == float(d2l.grad_clipping(param, 2.5)) == 5
-    d2l.sgd(param, 1)
-    assert param.tolist() == [[-0.5, -1], [1, 1]]
-
-
-@pytest.mark.parametrize("size", [1e19, 3e30, 1e-25])
-def test_a_norm_neither_overflows_nor_vanishes(size):
-    params = with_gradients([3 * size, -4 * size], [[12 * size]])
-    assert float(d2l.gradient_norm(params)) == pytest.approx(13 * size, rel=1e-6)
-    d2l.grad_clipping(params, 6.5 * size)
-    expected = [[1.5 * size, -2 * size], [[6 * size]]]
-    for grad, value in zip(grads_of(params), expected, strict=True):
-        numpy.testing.assert_allclose(grad, value, rtol=1e-6)
+def test_sgd_subtracts_lr_times_the_gradient(framework):
+    params = with_gradients(framework, [[2, -4], [[0.5]]])
+    framework.d2l.sgd(params, 0.25)
+    assert [framework.numpy(param).tolist() for param in params] == [[0.5, 2], [[0.875]]]
+    assert [framework.grad(param).tolist() for param in params] == [[2, -4], [[0.5]]]
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
-def test_a_gradient_that_is_no_number_is_seen(value):
-    params = with_gradients([value, 1], [1])
-    assert not math.isfinite(d2l.grad_clipping(params, 1))
-    assert math.isnan(params[0].grad[0])
-    model = scratch_model(ref.random_params(V, H))
-    model.params[-1][0] = value  # a run that diverged
-    history = d2l.train(model, minibatches(2), 1, 2, cpu())
+def test_a_gradient_that_is_no_number_is_seen(trainer, value):
+    framework, train = trainer
+    params = with_gradients(framework, [[value, 1], [1]])
+    assert not math.isfinite(framework.d2l.grad_clipping(params, 1))
+    assert numpy.isnan(framework.grad(params[0])[0])
+    p = ref.random_params(V, H)
+    p["b_q"][0] = value  # a run that diverged
+    history = train(framework.scratch(p), loader(framework, 2), 1, 2)
     assert math.isnan(history.perplexity[-1]) and math.isnan(history.gradient_norm[-1])
+
+
+FORMS = {
+    "a list": lambda model: list(model.parameters()),
+    "a generator": lambda model: (param for param in model.parameters()),
+    "a mapping": lambda model: dict(enumerate(model.parameters())),
+    "its values": lambda model: dict(enumerate(model.parameters())).values(),
+    "a model": lambda model: model,
+    "what the framework returns": lambda model: model.parameters(),
+    "Gluon's parameters": lambda model: model.collect_params(),
+    "their values": lambda model: model.collect_params().values(),
+}
+
+
+@pytest.mark.parametrize("given", FORMS.values(), ids=FORMS)
+def test_parameters_are_given_in_any_form(framework, given):
+    model = framework.drawn("concise", V, H)
+    if framework.name == "mxnet":
+        *_, frozen = model.parameters()
+        model.dense.bias.grad_req = "null"
+    elif "collect_params" in given.__code__.co_names:
+        pytest.skip("is MXNet's alone")
+    else:
+        *_, frozen = model.parameters()
+        frozen.requires_grad_(False)
+        model.unused = framework.torch.nn.Parameter(framework.torch.ones(1))
+    trained = [param for param in model.parameters() if framework.trains(param)]
+    trained = [param for param in trained if param is not getattr(model, "unused", None)]
+    size = sum(framework.numpy(param).size for param in trained)
+    assert len(trained) == 5
+    for param in trained:
+        if framework.name == "mxnet":
+            param.grad[:] = 1
+        else:
+            param.grad = framework.torch.ones_like(param)
+    before = [framework.numpy(param) for param in [*trained, frozen]]
+    norm = pytest.approx(math.sqrt(size))
+    assert float(framework.d2l.gradient_norm(given(model))) == norm
+    assert float(framework.d2l.grad_clipping(given(model), 0.5)) == norm
+    framework.d2l.sgd(given(model), 2)
+    after = [framework.numpy(param) for param in [*trained, frozen]]
+    moved = [old - new for old, new in zip(before, after, strict=True)]
+    assert ref.joint_norm(moved) == pytest.approx(1, rel=1e-4) and not moved[-1].any()
+
+
+def test_one_array_is_not_its_rows(framework):
+    (param,) = with_gradients(framework, [[[3.0, 4.0], [0.0, 0.0]]])
+    d2l = framework.d2l
+    assert float(d2l.gradient_norm(param)) == float(d2l.grad_clipping(param, 2.5)) == 5
+    d2l.sgd(param, 1)
+    assert framework.numpy(param).tolist() == [[-0.5, -1], [1, 1]]
 
 
 # One epoch.
 
 
+@pytest.mark.parametrize("clip", [None, 0.05, "the default"])
+def test_one_step_moves_the_parameters_as_the_reference_says(trainer, clip):
+    framework, train = trainer
+    p = ref.random_params(V, H, scale=3)
+    batches = framework.d2l.SeqDataLoader(IDS[: B * T + 1], B, T)
+    model, ((X, Y),) = framework.scratch(p), batches
+    inputs, labels = numpy_of(framework, X, Y)
+    H0 = numpy.zeros((B, H))
+    grads = ref.gradients(inputs, H0, p, "before", labels)
+    norm = ref.joint_norm(grads.values())
+    assert norm > 1.03
+    theta = {None: norm, "the default": 1}.get(clip, clip)
+    history = train(model, batches, 0.5, 1, **({} if theta == 1 else {"clip": clip}))
+    assert history.gradient_norm == [pytest.approx(norm, rel=1e-5)]
+    loss = ref.mean_loss(ref.forward(inputs, H0, p, "before")[0], labels)
+    assert history.perplexity == [pytest.approx(math.exp(loss), rel=1e-5)]
+    for name, value in zip(ref.NAMES, framework.values(model), strict=True):
+        expected = p[name] - 0.5 * theta / norm * grads[name]
+        numpy.testing.assert_allclose(value, expected, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("clip", [None, 0.2, "the default"])
+def test_an_epoch_has_the_mean_loss_and_the_largest_norm_before_clipping(framework, clip):
+    batches = Independent(minibatches(framework, 1))
+    batches += minibatches(framework, 1, batch_size=1, seed=2) + minibatches(framework, 1, seed=3)
+    p, norms, losses = ref.random_params(V, H), [], []
+    for X, Y in batches:
+        inputs, labels = numpy_of(framework, X, Y)
+        H0 = numpy.zeros((len(labels), H))
+        grads = ref.gradients(inputs, H0, p, "before", labels)
+        norms.append(ref.joint_norm(grads.values()))
+        losses.append(ref.mean_loss(ref.forward(inputs, H0, p, "before")[0], labels))
+    assert max(norms) == norms[1] > norms[0] + 0.1  # neither the first nor the last
+    assert numpy.ptp(losses) > 0.1  # else a mean of the wrong kind would pass
+    model, more = framework.scratch(p), () if clip == "the default" else (clip,)
+    ppl, _, largest = framework.d2l.train_epoch(model, batches, 1e-9, framework.cpu, *more)
+    assert ppl == pytest.approx(math.exp(numpy.average(losses, weights=[B, 1, B])), rel=1e-5)
+    assert largest == pytest.approx(max(norms), rel=1e-5)
+
+
+def test_the_speed_of_an_epoch_is_its_tokens_over_its_seconds(trainer, monkeypatch):
+    framework, train = trainer
+    now = [1.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+
+    class Slow(framework.d2l.SeqDataLoader):
+        def __iter__(self):
+            now[0] += 4  # seconds
+            return super().__iter__()
+
+    history = train(framework.drawn("scratch", V, H), Slow(IDS[: 2 * B * T + T], B, T), 1, 2)
+    assert history.tokens_per_second == [2 * B * T / 4] * 2
+
+
+def spied(framework, model):
+    """Return a list to which the model adds the states that it gets and gives."""
+    seen, forward = [], model.forward_fn
+
+    def spy(inputs, state, params):
+        assert not getattr(state[0], "requires_grad", False)
+        before = framework.numpy(state[0])
+        Y_hat, new = forward(inputs, state, params)
+        seen.append((before, framework.numpy(new[0])))
+        return Y_hat, new
+
+    model.forward_fn = spy
+    return seen
+
+
+@each_order
+def test_the_state_is_carried_where_minibatches_go_on(trainer, use_random_iter):
+    framework, train = trainer
+    model = framework.scratch(ref.random_params(V, H))
+    seen = spied(framework, model)
+    train(model, loader(framework, 5, use_random_iter), 0.1, 2)
+    zero = [not before.any() for before, _ in seen]
+    assert zero == ([True] * 10 if use_random_iter else ([True] + [False] * 4) * 2)
+    for (_, after), (before, _) in itertools.pairwise(seen):
+        assert abs(after).max() > 0.1
+        if before.any():
+            numpy.testing.assert_array_equal(before, after)
+
+
+def test_no_gradient_flows_from_the_minibatch_before(framework):
+    p, batches = ref.random_params(V, H), minibatches(framework, 2)
+    model = framework.scratch(p)
+    framework.d2l.train_epoch(model, batches, 1e-9, framework.cpu, clip=None)
+    (first, Y1), (second, Y2) = (numpy_of(framework, *batch) for batch in batches)
+    zeros = numpy.zeros((B, H))
+    _, H1, _ = ref.forward(first, zeros, p, "before")
+    cut = ref.gradients(second, H1, p, "before", Y2)
+    both, labels = numpy.concatenate([first, second]), numpy.concatenate([Y1, Y2], axis=1)
+    whole = ref.gradients(both, zeros, p, "before", labels, first_step=T)
+    assert abs(whole["W_hh"] - cut["W_hh"]).max() > 1e-3
+    for name, grad in zip(ref.NAMES, framework.grads(model), strict=True):
+        numpy.testing.assert_allclose(grad, cut[name], atol=1e-5, err_msg=name)
+
+
+def test_no_gradient_flows_through_a_graph_that_was_never_cut():
+    """MXNet cuts the graph behind a loss when it goes back through it.
+
+    What the loss did not reach stays, and so tells a detached state from one that is not: here `w`
+    reaches the loss only by way of the state of the minibatch before.
+    """
+    mxnet = frameworks.of("mxnet")
+    np = mxnet.mxnet.np
+    w, b = mxnet.leaf(range(V)), mxnet.leaf([0] * V)
+
+    class Delayed:
+        def parameters(self):
+            return [w, b]
+
+        def begin_state(self, batch_size, device):
+            return (np.zeros((batch_size, V)),)
+
+        def __call__(self, X, state):
+            return np.tile(state[0], (X.shape[1], 1)) + b, (state[0] + 2 * w,)
+
+    mxnet.d2l.train_epoch(Delayed(), minibatches(mxnet, 3), 0.1, mxnet.cpu)
+    assert b.grad.any() and b.any() and not w.grad.any() and w.tolist() == [*range(V)]
+
+
+@each_kind
+def test_ids_may_be_of_any_whole_type(framework, kind):
+    model, (batch,) = framework.drawn(kind, V, H), minibatches(framework, 1)
+    found = []
+    for dtype in framework.id_types:
+        ids = tuple(framework.array(framework.numpy(each), dtype) for each in batch)
+        ppl, _, norm = framework.d2l.train_epoch(model, [ids], 1e-9, framework.cpu)
+        found.append((ppl, norm))
+    assert found[1:] == [pytest.approx(found[0])] * 2
+
+
+@each_kind
+@pytest.mark.parametrize("clip", [1.0, None])
+def test_frozen_parameters_stay_and_the_others_are_trained(trainer, kind, clip):
+    framework, train = trainer
+    model = framework.drawn(kind, V, H)
+    params = list(model.parameters())
+    unused = []
+    if framework.name == "torch":
+        params[0].grad = framework.torch.ones_like(params[0])  # of earlier training
+        unused = [framework.torch.nn.Parameter(framework.torch.ones(3))]
+    for param in params[:-2]:
+        framework.freeze(param)
+    model.parameters = lambda: iter([*unused, *params])
+    before = framework.values(model)
+    history = train(model, loader(framework, 2), 0.5, 1, clip=clip)
+    assert history.gradient_norm[0] > 0
+    same = [(a == b).all() for a, b in zip(before, framework.values(model), strict=True)]
+    assert same == [True] * (len(before) - 2) + [False] * 2
+    for param in [*unused, *params]:
+        framework.freeze(param)
+    with pytest.raises(ValueError, match=r"no (array|tensor) to train"):
+        train(model, loader(framework, 2), 0.5, 1)
+
+
 def test_nothing_but_an_epochs_sums_is_read_from_a_gpu(monkeypatch):
     """Here another device of the CPU stands for it, since MXNet has the same code for both."""
-    gpu, reads, read = cpu(1), [], np.ndarray.asnumpy
+    from mxnet import cpu, np, npx
+
+    from d2l_gru import _checks
+    from d2l_gru.mxnet.parallel import DataParallel, train_epoch_parallel
+
+    mxnet, gpu, reads, read = frameworks.of("mxnet"), cpu(1), [], np.ndarray.asnumpy
     where = [types.SimpleNamespace(ctx=device) for device in (cpu(), gpu, npx.gpu())]
     assert [_checks._is_on_cpu(array) for array in where] == [True, True, False]
     monkeypatch.setattr(_checks, "_is_on_cpu", lambda X: X.ctx != gpu)
     monkeypatch.setattr(
         np.ndarray, "asnumpy", lambda self: reads.append((self.ctx, self.shape)) or read(self)
     )
-    replicas = [d2l.RNNModel(rnn.GRU(H), V) for _ in range(2)]
-    for model in replicas:
-        model.prepare(gpu)
-    scratch = d2l.RNNModelScratch(V, H, gpu, d2l.get_params, d2l.init_gru_state, d2l.gru)
-    pair = DataParallel(replicas[:1])
+    scratch, concise, replica = (
+        mxnet.drawn(kind, V, H, gpu) for kind in ("scratch", "concise", "concise")
+    )
+    train_epoch = mxnet.d2l.train_epoch
     for epoch in (
-        lambda batches: d2l.train_epoch(replicas[1], batches, 1, gpu),
-        lambda batches: d2l.train_epoch(scratch, batches, 1, gpu),
-        lambda batches: train_epoch_parallel(pair, batches, 1),
+        lambda batches: train_epoch(concise, batches, 1, gpu),
+        lambda batches: train_epoch(scratch, batches, 1, gpu),
+        lambda batches: train_epoch_parallel(DataParallel([replica]), batches, 1),
     ):
         reads.clear()
-        epoch(minibatches(4))
+        epoch(minibatches(mxnet, 4))
         assert [shape for ctx, shape in reads if ctx == gpu] == [(), ()]  # loss, largest norm
         with pytest.raises(ValueError, match="but X holds"):
-            epoch([(X + 9, Y) for X, Y in minibatches(1)])
-
-
-def test_ids_may_be_floats_which_are_mxnets_default():
-    model, (batch,) = concise_model(), minibatches(1)
-    as_floats = tuple(ids.astype("float32") for ids in batch)
-    expected = d2l.train_epoch(model, [batch], 1e-9, cpu())
-    found = d2l.train_epoch(model, [as_floats], 1e-9, cpu())
-    assert (found[0], found[2]) == pytest.approx((expected[0], expected[2]))
-
-
-def frozen_scratch(device):
-    """Return a model, its frozen arrays and its other ones."""
-    model = d2l.RNNModelScratch(V, H, device, d2l.get_params, d2l.init_gru_state, d2l.gru)
-    for param in model.params[:9]:
-        param.attach_grad("null")
-    return model, model.params[:9], model.params[9:]
-
-
-def frozen_concise(device):
-    model = d2l.RNNModel(rnn.GRU(H), V)
-    model.prepare(device)
-    model.rnn.collect_params().setattr("grad_req", "null")
-    arrays = [param.data() for param in model.collect_params().values()]
-    return model, arrays[:4], arrays[4:]
-
-
-@pytest.mark.parametrize("make", [frozen_scratch, frozen_concise])
-@pytest.mark.parametrize("clip", [1.0, None])
-def test_frozen_parameters_stay_and_the_others_are_trained(make, clip):
-    model, frozen, trained = make(cpu())
-    before = [param.asnumpy() for param in frozen + trained]
-    history = d2l.train(model, minibatches(2), 0.5, 1, cpu(), clip=clip)
-    assert history.gradient_norm[0] > 0
-    same = [(old == new.asnumpy()).all() for old, new in zip(before, frozen + trained, strict=True)]
-    assert same == [True] * len(frozen) + [False] * 2
-    for param in trained:
-        param.attach_grad("null")
-    if make is frozen_concise:
-        model.collect_params().setattr("grad_req", "null")
-    with pytest.raises(ValueError, match="depends on no array to train: all are frozen"):
-        d2l.train(model, minibatches(2), 0.5, 1, cpu())
-
-
-@pytest.mark.parametrize("make", [frozen_scratch, frozen_concise])
-def test_replicas_share_what_is_frozen(make):
-    batches = [(np.tile(X, (2, 1)), np.tile(Y, (2, 1))) for X, Y in minibatches(3)]
-    models = [make(device) for device in (cpu(), cpu(), cpu(1))]
-    one, first, second = (frozen + trained for _, frozen, trained in models)
-    for a, b in zip(one, first, strict=True):
-        b[:] = a
-    pair = DataParallel([models[1][0], models[2][0]])
-    alone = d2l.train_epoch(models[0][0], batches, 0.5, cpu())
-    assert train_epoch_parallel(pair, batches, 0.5)[0] == pytest.approx(alone[0], rel=1e-5)
-    for a, *replicas in zip(one, first, second, strict=True):
-        for b in replicas:
-            numpy.testing.assert_allclose(b.asnumpy(), a.asnumpy(), rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("clip", [None, 0.05])
-def test_one_step_moves_the_parameters_as_the_reference_says(clip):
-    p = ref.random_params(V, H)
-    model, (batch,) = scratch_model(p), minibatches(1)
-    inputs, Y = numpy_of(*batch)
-    grads = ref.gradients(inputs, numpy.zeros((B, H)), p, "before", Y)
-    norm = ref.joint_norm(grads.values())
-    assert norm > 0.1
-    scale = 1 if clip is None else clip / norm
-    _, _, measured = d2l.train_epoch(model, [batch], 0.5, cpu(), clip)
-    assert measured == pytest.approx(norm, rel=1e-5)
-    for name, param in zip(ref.NAMES, model.params, strict=True):
-        expected = p[name] - 0.5 * scale * grads[name]
-        numpy.testing.assert_allclose(param.asnumpy(), expected, atol=1e-5, err_msg=name)
-
-
-@pytest.mark.parametrize(
-    "train",
-    [
-        lambda model, batches: d2l.train_epoch(model, batches, 0.1, cpu()),
-        lambda model, batches: d2l.train(model, batches, 0.1, 1, cpu()),
-    ],
-)
-def test_gradients_are_clipped_at_1_unless_told_otherwise(train):
-    p = ref.random_params(V, H, scale=3)
-    model, (batch,) = scratch_model(p), minibatches(1)
-    inputs, Y = numpy_of(*batch)
-    grads = ref.gradients(inputs, numpy.zeros((B, H)), p, "before", Y)
-    assert ref.joint_norm(grads.values()) > 1.2
-    before = [param.asnumpy() for param in model.params]
-    train(model, [batch])
-    moved = [old - new.asnumpy() for old, new in zip(before, model.params, strict=True)]
-    assert ref.joint_norm(moved) == pytest.approx(0.1, rel=1e-4)
-
-
-def concise_model():
-    model = d2l.RNNModel(rnn.GRU(H), V)
-    model.prepare(cpu())
-    return model
-
-
-@pytest.mark.parametrize("make", [lambda: scratch_model(ref.random_params(V, H)), concise_model])
-def test_the_perplexity_of_an_epoch_is_that_of_its_mean_loss(make):
-    spy = Spy(make())
-    batches = Independent(minibatches(3) + minibatches(2, batch_size=1, seed=2))
-    ppl, _, _ = d2l.train_epoch(spy, batches, 0.5, cpu())
-    sizes = [Y.size for _, Y in batches]
-    losses = [
-        ref.mean_loss(Y_hat, Y.asnumpy()) for Y_hat, (_, Y) in zip(spy.logits, batches, strict=True)
-    ]
-    assert numpy.ptp(losses) > 0.001  # else a mean of the wrong kind would pass
-    assert ppl == pytest.approx(math.exp(numpy.average(losses, weights=sizes)), rel=1e-5)
-
-
-class Slow(list):
-    """Minibatches that take a tenth of a second."""
-
-    def __iter__(self):
-        time.sleep(0.1)
-        return super().__iter__()
-
-
-def test_the_speed_of_an_epoch_is_its_tokens_over_its_seconds():
-    batches = Slow(minibatches(2))
-    start = time.perf_counter()
-    _, speed, _ = d2l.train_epoch(concise_model(), batches, 0.5, cpu())
-    seconds = time.perf_counter() - start
-    assert 2 * B * T / seconds <= speed <= 2 * B * T / 0.1
-
-
-@pytest.mark.parametrize("make", [lambda p: scratch_model(p), lambda p: concise_model()])
-def test_weights_of_zero_give_the_perplexity_of_chance(make):
-    model = make(ref.random_params(V, H, scale=0))
-    model(np.zeros((1, 1), dtype="int32"), model.begin_state(1, cpu()))
-    for param in model.parameters():
-        param[:] = 0
-    ppl, _, _ = d2l.train_epoch(model, minibatches(1), 0.1, cpu())
-    assert ppl == pytest.approx(V, rel=1e-5)
-
-
-@pytest.mark.parametrize("clip", [None, 0.2])
-def test_the_gradient_norm_of_an_epoch_is_its_largest_before_clipping(clip):
-    batches = Independent(minibatches(1) + minibatches(1, batch_size=1, seed=2) + minibatches(1))
-    p, norms = ref.random_params(V, H), []
-    for X, Y in batches:
-        inputs, labels = numpy_of(X, Y)
-        grads = ref.gradients(inputs, numpy.zeros((X.shape[0], H)), p, "before", labels)
-        norms.append(ref.joint_norm(grads.values()))
-    assert max(norms) == norms[1] > norms[0] + 0.1  # neither the first nor the last
-    _, _, largest = d2l.train_epoch(scratch_model(p), batches, 1e-9, cpu(), clip)
-    assert largest == pytest.approx(max(norms), rel=1e-5)
-
-
-def test_the_state_is_carried_where_minibatches_go_on():
-    spy = Spy(scratch_model(ref.random_params(V, H)))
-    d2l.train_epoch(spy, minibatches(3), 0.1, cpu())
-    assert not spy.states_in[0].any()
-    for before, after in zip(spy.states_out[:-1], spy.states_in[1:], strict=True):
-        assert abs(before).max() > 0.1
-        numpy.testing.assert_array_equal(before, after)
-
-
-@pytest.mark.parametrize("use_random_iter", [False, True])
-def test_a_loader_says_whether_the_state_is_carried(use_random_iter):
-    spy = Spy(scratch_model(ref.random_params(V, H)))
-    ids = numpy.random.default_rng(0).integers(0, V, 100)
-    for _ in range(2):  # and no epoch goes on where another ended
-        d2l.train_epoch(spy, d2l.SeqDataLoader(ids, B, T, use_random_iter), 0.1, cpu())
-    zero = [not H0.any() for H0 in spy.states_in]
-    assert len(zero) == 10
-    assert zero == ([True] * 10 if use_random_iter else ([True] + [False] * 4) * 2)
-
-
-def test_no_gradient_flows_from_the_minibatch_before():
-    p = ref.random_params(V, H)
-    model, ((X1, Y1), (X2, Y2)) = scratch_model(p), minibatches(2)
-    d2l.train_epoch(model, [(X1, Y1), (X2, Y2)], 1e-9, cpu(), clip=None)
-
-    (first, _), (second, Y) = numpy_of(X1, Y1), numpy_of(X2, Y2)
-    _, H1, _ = ref.forward(first, numpy.zeros((B, H)), p, "before")
-    cut = ref.gradients(second, H1, p, "before", Y)
-    whole = ref.gradients(
-        numpy.concatenate([first, second]), numpy.zeros((B, H)), p, "before",
-        numpy.concatenate([Y1.asnumpy(), Y], axis=1), first_step=T,
-    )  # fmt: skip
-    assert abs(whole["W_hh"] - cut["W_hh"]).max() > 1e-3
-    for name, param in zip(ref.NAMES, model.params, strict=True):
-        numpy.testing.assert_allclose(param.grad.asnumpy(), cut[name], atol=1e-5, err_msg=name)
-
-
-class Delayed:
-    """A model whose `w` reaches the loss only by way of the state of the minibatch before.
-
-    MXNet cuts the graph behind a loss when it goes back through it.  What the loss did not reach
-    stays, and so tells a detached state from one that is not.
-    """
-
-    def __init__(self):
-        self.w, self.b = np.arange(V), np.zeros(V)
-        for param in self.parameters():
-            param.attach_grad()
-
-    def parameters(self):
-        return [self.w, self.b]
-
-    def begin_state(self, batch_size, device):
-        return (np.zeros((batch_size, V)),)
-
-    def __call__(self, X, state):
-        (logits,) = state
-        return np.tile(logits, (X.shape[1], 1)) + self.b, (logits + 2 * self.w,)
-
-
-def test_no_gradient_flows_through_a_graph_that_was_never_cut():
-    model = Delayed()
-    d2l.train_epoch(model, minibatches(3), 0.1, cpu())
-    assert model.b.grad.any() and model.b.any()
-    assert not model.w.grad.any() and (model.w == np.arange(V)).all()
+            epoch([(X + 9, Y) for X, Y in minibatches(mxnet, 1)])
 
 
 # Whole runs.
 
 
-def test_a_history_has_an_entry_for_each_epoch():
-    model, seen = concise_model(), []
-
-    def on_epoch(epoch, history):
-        seen.append((epoch, len(history.perplexity), len(history.tokens_per_second), history))
-
-    history = d2l.train(model, minibatches(2), 0.5, 3, cpu(), on_epoch=on_epoch)
-    assert len(history.perplexity) == len(history.tokens_per_second) == 3
-    assert len(history.gradient_norm) == 3 and min(history.gradient_norm) > 0
-    assert all(1 <= ppl < 2 * V for ppl in history.perplexity)
-    assert all(speed > 0 for speed in history.tokens_per_second)
-    assert seen == [(n, n, n, history) for n in (1, 2, 3)]
+def test_a_history_has_an_entry_for_each_epoch(trainer):
+    framework, train = trainer
+    seen = []
+    history = train(
+        framework.drawn("concise", V, H), loader(framework, 2), 1, 3,
+        on_epoch=lambda epoch, history: seen.append((epoch, len(history.perplexity), history)),
+    )  # fmt: skip
+    assert seen == [(n, n, history) for n in (1, 2, 3)]
+    assert len(history.tokens_per_second) == len(history.gradient_norm) == 3
     assert history.perplexity[2] < history.perplexity[0]
 
 
-def test_two_histories_share_nothing():
-    assert d2l.History().perplexity is not d2l.History().perplexity
+def twins(kind, vocab_size=V, num_hiddens=8):
+    """Return both frameworks, each with a model of the same parameters."""
+    mxnet, torch = frameworks.of("mxnet"), frameworks.of("torch")
+    mxnet.d2l.set_seed(0)
+    model = mxnet.drawn(kind, vocab_size, num_hiddens)
+    zeros = mxnet.ids([[0]])
+    model(zeros, model.begin_state(1, mxnet.cpu))  # fixes all shapes
+    return (mxnet, model), (torch, torch.d2l.to_torch(model))
 
 
-def test_train_passes_lr_and_clip_on():
-    p, (batch,) = ref.random_params(V, H), minibatches(1)
-    moved = []
-    for lr, clip in [(0.5, 1e-3), (0.25, 1e-3), (0.25, None)]:
-        model = scratch_model(p)
-        d2l.train(model, [batch], lr, 1, cpu(), clip=clip)
-        pairs = zip(ref.NAMES, model.params, strict=True)
-        moved.append(ref.joint_norm(param.asnumpy() - p[name] for name, param in pairs))
-    assert moved[0] == pytest.approx(5e-4, rel=0.01) and moved[1] == pytest.approx(2.5e-4, rel=0.01)
-    assert moved[2] > 0.01
+@each_kind
+@each_order
+@pytest.mark.parametrize("clip", [0.05, None])
+def test_the_same_start_gives_the_same_history(kind, use_random_iter, clip):
+    histories, values = [], []
+    for framework, model in twins(kind):
+        framework.d2l.set_seed(1)
+        how = loader(framework, 6, use_random_iter), 1, 4, framework.cpu
+        histories.append(framework.d2l.train(model, *how, clip=clip))
+        values.append(framework.values(model))
+    theirs, ours = histories
+    numpy.testing.assert_allclose(ours.perplexity, theirs.perplexity, rtol=1e-5)
+    numpy.testing.assert_allclose(ours.gradient_norm, theirs.gradient_norm, rtol=1e-4)
+    assert min(theirs.gradient_norm) > 0.05  # clipping acts
+    assert theirs.perplexity[-1] < theirs.perplexity[0] - 0.001
+    for a, b in zip(*values, strict=True):
+        # A shift of all logits alike is not compared: no probability feels it, rounding decides.
+        shift = a.mean() - b.mean() if a.shape == (V,) else 0
+        numpy.testing.assert_allclose(a - shift, b, rtol=0, atol=1e-5)
+
+
+def train_reference(p, reset, batches, lr, clip):
+    """Train in float64 NumPy, in place, for one epoch; return the mean loss."""
+    H, losses = None, []
+    for X, Y in batches:
+        inputs = ref.one_hot(X.numpy(), V)
+        H = numpy.zeros((len(X), 8)) if H is None else H
+        logits, last, _ = ref.forward(inputs, H, p, reset)
+        losses.append(ref.mean_loss(logits, Y.numpy()))
+        grads = ref.gradients(inputs, H, p, reset, Y.numpy())
+        # Both biases of a gate have its gradient, and both are clipped and take the step.
+        twice = ("b_z", "b_r") if reset == "after" else ()
+        norm = ref.joint_norm([*grads.values(), *(grads[name] for name in twice)])
+        for name, grad in grads.items():
+            p[name] -= lr * min(1, clip / norm) * grad * (2 if name in twice else 1)
+        H = last
+    return numpy.mean(losses)
+
+
+@pytest.mark.slow
+@each_kind
+def test_fifty_epochs_agree_with_float64(kind):
+    (mxnet, model), (torch, twin) = twins(kind)
+    if kind == "scratch":
+        read = [value.astype("float64") for value in mxnet.values(model)]
+        p, reset = dict(zip(ref.NAMES, read, strict=True)), "before"
+    else:
+        p, reset = ref.from_gluon(model.rnn, model.dense), "after"
+    batches = loader(torch, 14)
+    torch.d2l.set_seed(1)
+    ours = torch.d2l.train(twin, batches, 1, 50, "cpu", clip=0.3)
+    torch.d2l.set_seed(1)
+    theirs = [train_reference(p, reset, batches, 1, 0.3) for _ in range(50)]
+    numpy.testing.assert_allclose(numpy.log(ours.perplexity), theirs, rtol=0, atol=1e-3)
+    assert theirs[-1] < theirs[0] - 0.3 and max(ours.gradient_norm) > 0.3
+
+
+@pytest.mark.slow
+@each_kind
+def test_fifty_epochs_of_the_book_agree(real_corpus, kind):
+    """The scratch chapter's run starts from the same weights, and is tested by running it again."""
+    losses = []
+    for framework, model in twins(kind, 28, 256):
+        if (framework.name, kind) == ("mxnet", "scratch"):
+            chapter = (ROOT / "book" / "gru-scratch.ipynb").read_text()
+            printed = re.findall(r"epoch +(\d+), perplexity +([\d.]+): time", chapter)
+            losses.append({int(epoch): math.log(float(ppl)) for epoch, ppl in printed})
+            continue
+        framework.d2l.set_seed(0)
+        batches, _ = framework.d2l.load_data_time_machine(32, 35)
+        ppl = framework.d2l.train(model, batches, 1, 50, framework.cpu).perplexity
+        losses.append(dict(enumerate(numpy.log(ppl), 1)))
+    theirs, ours = losses
+    assert {1, 10, 20, 30, 40, 50} <= theirs.keys()
+    assert {epoch: ours[epoch] for epoch in theirs} == pytest.approx(theirs, abs=1e-3)
 
 
 TEXT = (
@@ -482,64 +450,123 @@ TEXT = (
 )
 
 
-def of(text, batch_size, num_steps):
-    vocab = d2l.Vocab(list(text))
-    return d2l.SeqDataLoader(vocab[list(text)], batch_size, num_steps), vocab
+def of(framework, text, batch_size, num_steps, use_random_iter=False):
+    vocab = framework.d2l.Vocab(list(text))
+    return framework.d2l.SeqDataLoader(
+        vocab[list(text)], batch_size, num_steps, use_random_iter
+    ), vocab
 
 
 @pytest.mark.slow
-def test_a_small_model_memorises_240_characters():
-    text = TEXT[:240].ljust(240)
-    train_iter, vocab = of(text, 1, 20)
-    model = d2l.RNNModel(rnn.GRU(64), len(vocab))
-    history = d2l.train(model, train_iter, 2, 110, cpu())
+@pytest.mark.parametrize(
+    ("name", "kind", "num_hiddens", "text", "size", "num_epochs"),
+    [
+        ("mxnet", "concise", 64, TEXT[:240].ljust(240), (1, 20), 110),
+        ("torch", "scratch", 32, "the time machine is here " * 6, (4, 12), 60),
+    ],
+)
+def test_a_small_model_memorises_a_text(name, kind, num_hiddens, text, size, num_epochs):
+    framework = frameworks.of(name)
+    batches, vocab = of(framework, text, *size)
+    model = framework.drawn(kind, len(vocab), num_hiddens)
+    history = framework.d2l.train(model, batches, 2, num_epochs, framework.cpu)
     assert history.perplexity[-1] < 1.2
-    assert d2l.predict(text[:18], len(text) - 18, model, vocab, cpu()) == text
+    predicted = framework.d2l.predict(text[:18], 130, model, vocab, framework.cpu)
+    assert predicted == text[: 18 + 130]
 
 
-@pytest.mark.slow
-def test_the_scratch_model_memorises_a_refrain():
-    text = "the time machine is here " * 20
-    train_iter, vocab = of(text, 4, 12)
-    model = d2l.RNNModelScratch(len(vocab), 32, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru)
-    history = d2l.train(model, train_iter, 2, 18, cpu())
-    assert history.perplexity[-1] < 1.2
-    assert d2l.predict(text[:30], 100, model, vocab, cpu()) == text[:130]
-
-
-@pytest.mark.parametrize("use_random_iter", [False, True])
-def test_a_seed_reproduces_a_run(use_random_iter):
+@each_order
+def test_a_seed_reproduces_a_run(framework, use_random_iter):
     def run(seed):
-        d2l.set_seed(seed)
-        train_iter, vocab = of(TEXT, 2, 10)
-        train_iter.use_random_iter = use_random_iter
-        model = d2l.RNNModel(rnn.GRU(8), len(vocab))
-        history = d2l.train(model, train_iter, 1, 3, cpu())
-        return history.perplexity, d2l.predict("no", 20, model, vocab, cpu(), temperature=1)
+        framework.d2l.set_seed(seed)
+        batches, vocab = of(framework, TEXT, 2, 10, use_random_iter)
+        model = framework.drawn("concise", len(vocab), 8)
+        history = framework.d2l.train(model, batches, 1, 2, framework.cpu)
+        predict = functools.partial(framework.d2l.predict, device=framework.cpu, temperature=1)
+        return history.perplexity, predict("no", 20, model, vocab)
 
-    assert run(5) == run(5) and run(5)[0] != run(6)[0] and run(5)[1] != run(6)[1]
+    first, again, other = run(5), run(5), run(6)
+    assert first == again and first[0] != other[0] and first[1] != other[1]
 
 
-def test_train_ch8_prints_what_the_notebook_of_2019_printed(capsys):
-    train_iter, vocab = of("time traveller and so on " * 8, 2, 10)
-    model = d2l.RNNModel(rnn.GRU(8), len(vocab))
-    history = d2l.train_ch8(model, train_iter, vocab, 1, 2, cpu())
+def test_train_ch8_prints_what_the_notebook_of_2019_printed(framework, capsys):
+    d2l, cpu = framework.d2l, framework.cpu
+    batches, vocab = of(framework, "time traveller and so on " * 8, 2, 10)
+    model = framework.drawn("concise", len(vocab), 8)
+    history = d2l.train_ch8(model, batches, vocab, 1, 2, cpu)
     assert len(history.perplexity) == 2
+    ppl, speed = history.perplexity[-1], history.tokens_per_second[-1]
     first, *completions = capsys.readouterr().out.splitlines()
-    ppl, speed = re.fullmatch(r"Perplexity (\d+\.\d), (\d+) tokens/sec on cpu\(0\)", first).groups()
-    assert ppl == f"{history.perplexity[-1]:.1f}"
-    assert int(speed) == round(history.tokens_per_second[-1])
-    assert completions == [
-        d2l.predict(prefix, 50, model, vocab, cpu()) for prefix in ("time traveller", "traveller")
-    ]
+    assert first == f"Perplexity {ppl:.1f}, {speed:.0f} tokens/sec on {cpu}"
+    expected = [d2l.predict(p, 50, model, vocab, cpu) for p in ("time traveller", "traveller")]
+    assert completions == expected
 
 
-def test_a_model_may_yield_its_parameters():
-    class Yielding(d2l.RNNModelScratch):
-        def parameters(self):
-            yield from self.params
+# Where it computes: PyTorch's devices.
 
-    model = Yielding(5, 4, cpu(), d2l.get_params, d2l.init_gru_state, d2l.gru)
-    before = model.params[-1].asnumpy()
-    history = d2l.train(model, d2l.SeqDataLoader([1, 2, 3, 4] * 9, 2, 3), 1, 1, cpu())
-    assert history.gradient_norm[0] > 0 and (model.params[-1].asnumpy() != before).all()
+
+@pytest.fixture
+def on_torch():
+    return frameworks.of("torch")
+
+
+@pytest.mark.parametrize("device", ["cpu:0", "cpu", None])
+@each_kind
+def test_a_device_by_another_name_or_chosen_is_the_same(on_torch, kind, device, monkeypatch):
+    monkeypatch.setenv("D2L_GRU_DEVICE", "cpu")
+    d2l, vocab = on_torch.d2l, on_torch.d2l.Vocab(list("abcd"))
+    model = on_torch.drawn(kind, V, H, device)
+    for train in (d2l.train, d2l.train_captured):
+        assert train(model, loader(on_torch, 1), 0.5, 1, device).perplexity[0] > 1
+    assert len(d2l.predict("a", 3, model, vocab, device)) == 4
+    d2l.CapturedStep(model, B, T, 1, device or "cpu")(*next(iter(loader(on_torch, 1))))
+    for call in (
+        lambda: d2l.predict("a", 3, model, vocab, "meta"),
+        lambda: d2l.predict_ch8("a", 3, model, vocab, "meta"),
+        lambda: d2l.train(model, loader(on_torch, 1), 0.5, 1, "meta"),
+        lambda: d2l.train_captured(model, loader(on_torch, 1), 0.5, 1, "meta"),
+    ):
+        with pytest.raises(ValueError, match="on cpu, but meta is asked for"):
+            call()
+
+
+def test_nothing_is_made_elsewhere_than_on_the_device_that_is_asked_for(on_torch):
+    """What is made without a word about its device is on "meta" here, and has no values."""
+    d2l, vocab = on_torch.d2l, on_torch.d2l.Vocab(list("abcd"))
+    concise = on_torch.drawn("concise", V, H)
+    with on_torch.torch.device("meta"):
+        for model in (on_torch.drawn("scratch", V, H), concise):
+            made = [*model.parameters(), *model.begin_state(2, "cpu")]
+            for train in (d2l.train, d2l.train_captured):
+                assert train(model, loader(on_torch, 1), 0.5, 1, "cpu").perplexity[0] > 1
+            assert {tensor.device.type for tensor in made} == {"cpu"}
+            assert len(d2l.predict("a", 3, model, vocab, "cpu")) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clip", [0.5, None])
+def test_an_update_waits_for_nothing(on_torch, clip):
+    """A tensor on "meta" has no values, so that whatever waits for one raises.
+
+    The first product there loads half of PyTorch.
+    """
+    from d2l_gru.torch.training import train_step
+
+    X, Y = next(iter(loader(on_torch, 1)))
+    model = on_torch.drawn("scratch", V, H, "meta")
+    loss, norm, state = train_step(model, X, Y, None, 0.5, "meta", clip)
+    step = on_torch.d2l.CapturedStep(model, B, T, 0.5, "meta", clip)
+    step(X.to("meta"), Y.to("meta"))
+    made = [loss, norm, *state, *step.state, step.X, step.Y, step.total, step.largest]
+    assert {tensor.device.type for tensor in [*made, *model.params]} == {"meta"}
+    assert loss.shape == norm.shape == step.total.shape == step.largest.shape == ()
+
+
+def test_a_gpu_is_waited_for_by_its_name(on_torch, monkeypatch):
+    from d2l_gru.torch.training import wait
+
+    waited, torch = [], on_torch.torch
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    for device in ("cpu", "cuda:1", torch.device("cuda", 0)):
+        wait(device)
+    assert waited == ["cuda:1", torch.device("cuda", 0)]

@@ -121,16 +121,15 @@ def test_the_readme_s_snippets_run(run, request, kind, code):
 def test_each_command_runs(run):
     (subcommands,) = re.findall(r"\n  command\n((?:    .*\n)*)", run("bash", HELP)[1])
     assert re.findall(r"^    (\w+)", subcommands, re.MULTILINE) == [
-        "doctor", "train", "launch", "sample", "export"
+        "doctor", "train", "launch", "sample"
     ]  # fmt: skip
     _, out, _ = run("bash", "python -m d2l_gru doctor")
     assert "OK     computing: a product on " in out and out.endswith("Training can run.\n")
     assert "note   corpus: not here yet: it is not in the cache" in out
     assert "the sample story stands in" in run("bash", "python -m d2l_gru.corpus")[1]
-    here, out, _ = run("bash", COMMANDS)
-    assert (here / "w.js").read_text().startswith("(globalThis.gruModels") and "w.js: " in out
+    _, out, _ = run("bash", COMMANDS)
     assert re.search(r"^Perplexity .* of each of 2 workers\n", out, re.MULTILINE)
-    assert out.splitlines()[-2].startswith("names") and len(out.splitlines()[-2]) == 9
+    assert out.splitlines()[-1].startswith("names") and len(out.splitlines()[-1]) == 9
 
 
 HELP = "python -m d2l_gru --help"
@@ -141,5 +140,4 @@ python -m d2l_gru train $size --checkpoints run
 python -m d2l_gru train $size --model scratch --lr 0.5
 python -m d2l_gru launch -n 2 -- train $size
 python -m d2l_gru sample run --length 4
-python -m d2l_gru export run w.js
 """

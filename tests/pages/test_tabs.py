@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_output
 from tools_of_the_build import ROOT, load, part_of_the_book
 
-voices, outputs = load("voices"), load("outputs")
+voices, outputs = load("voices"), load("notebook")
 pytestmark = pytest.mark.pages
 
 HEAD = "---\nkernelspec: {name: python3, display_name: any}\n---\n\n"

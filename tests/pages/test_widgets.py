@@ -11,7 +11,7 @@ import pytest
 from mxnet import cpu, np
 from tools_of_the_build import ROOT
 
-from d2l_gru import export
+from tools import export_weights as export
 
 pytestmark = pytest.mark.pages
 
@@ -92,7 +92,7 @@ def test_its_logits_are_mxnet_s(visit, rounded):
         }
     text = entry["text"][:1000]
     ids = [entry["tokens"].index(character) for character in text]
-    model = export.to_model(params, cpu())
+    model = export.to_model(params)
     theirs, _ = model(np.array([ids], dtype="int32"), model.begin_state(1, cpu()))
     went = visit("gates")
     fill(went, "strip")

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from typing import NamedTuple
@@ -12,11 +11,6 @@ from d2l_gru import corpus
 from d2l_gru.install import faults, nvidia
 
 OK, NOTE, FAULT = "OK", "note", "FAULT"
-TEX = (
-    "texlive-xetex texlive-latex-extra texlive-fonts-recommended latexmk fonts-texgyre "
-    "fonts-texgyre-math fonts-dejavu-core librsvg2-bin"
-)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 PATIENCE = 300  # seconds for a small computation in another process
 # A product on the device that training would take, read back: MXNet computes when it is asked.
 TRIAL = """
@@ -50,7 +44,7 @@ def examine():
     found += [part for part in _parts() if part.subject not in at_fault]
     if not at_fault:
         found.append(_trial())
-    return [*found, _pytorch(), _corpus(), _tex(), _browser()]
+    return [*found, _pytorch(), _corpus()]
 
 
 def _parts():
@@ -130,20 +124,6 @@ def _corpus():
     if text.stands_in:
         return Finding("corpus", NOTE, f"not here yet: {text.reason}", "python -m d2l_gru.corpus")
     return Finding("corpus", OK, corpus.describe(text).removeprefix("Corpus: "))
-
-
-def _tex():
-    if path := shutil.which("xelatex"):
-        return Finding("TeX", OK, path)
-    mend = f"sudo apt-get install --no-install-recommends {TEX}"
-    return Finding("TeX", NOTE, "no xelatex; it is needed for a PDF of the book only", mend)
-
-
-def _browser():
-    if path := next(filter(None, map(shutil.which, BROWSERS)), None):
-        return Finding("browser", OK, path)
-    mend = "sudo apt-get install chromium"
-    return Finding("browser", NOTE, "none found; it is needed to look at the pages only", mend)
 
 
 def report(findings):

@@ -1,7 +1,7 @@
 """What a run needs of MXNet."""
 
-from d2l_gru.mxnet._import import gluon, mxnet, np, npx
-from d2l_gru.mxnet.concise import RNNModel
+from d2l_gru.mxnet._import import mxnet, np, npx
+from d2l_gru.mxnet.concise import FastGRU, RNNModel
 from d2l_gru.mxnet.device import parse_device, try_gpu
 from d2l_gru.mxnet.generate import predict
 from d2l_gru.mxnet.minibatches import SeqDataLoader
@@ -22,7 +22,7 @@ def make_model(setting, vocab_size, device):
     if setting.model == "scratch":
         size = vocab_size, setting.num_hiddens
         return RNNModelScratch(*size, device, get_params, init_gru_state, gru)
-    layer = gluon.rnn.GRU(setting.num_hiddens, num_layers=setting.num_layers)
+    layer = FastGRU(setting.num_hiddens, num_layers=setting.num_layers)
     model = RNNModel(layer, vocab_size)
     model.prepare(device)
     return model

@@ -4,13 +4,11 @@ Each device holds a replica and gets a part of each minibatch's rows.  MXNet's k
 the gradients up, and every replica then makes the same update.
 """
 
-import time
-
 import numpy
 
 from d2l_gru._checks import check_int, check_minibatch, check_positive
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
-from d2l_gru.history import perplexity
+from d2l_gru.history import EpochMeter
 from d2l_gru.mxnet._blocks import backward, parameters
 from d2l_gru.mxnet._graphs import summed_loss
 from d2l_gru.mxnet._import import autograd, gluon, mxnet, np, npx
@@ -143,19 +141,14 @@ def train_epoch_parallel(parallel, train_iter, lr, clip=1.0):
     lr = check_positive("lr", lr)
     clip = clip if clip is None else check_positive("clip (None for no clipping)", clip)
     carry = not getattr(train_iter, "use_random_iter", False)
-    states, total, num_tokens, largest = None, 0.0, 0, 0.0
-    start = time.perf_counter()
+    states, meter = None, EpochMeter(np.maximum)
     for X, Y in train_iter:
         loss, norm, states = train_step_parallel(
             parallel, X, Y, states if carry else None, lr, clip
         )
-        total, largest = total + loss, np.maximum(largest, norm)
-        num_tokens += Y.size
-    if not num_tokens:
-        raise ValueError("train_iter yielded no minibatch")
-    mean_loss = float(total) / (num_tokens / parallel.num_workers)
-    npx.waitall()
-    return perplexity(mean_loss), num_tokens / (time.perf_counter() - start), float(largest)
+        meter.add(loss, norm, Y.size)
+    # Every worker has an equal share of the tokens.
+    return meter.result(npx.waitall, float(meter.total) * parallel.num_workers)
 
 
 def train_step_parallel(parallel, X, Y, states, lr, clip):

@@ -1,11 +1,10 @@
 """Training a language model by truncated backpropagation through time."""
 
 import random
-import time
 
 from d2l_gru._checks import check_context, check_int, check_minibatch, check_positive, check_seed
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
-from d2l_gru.history import check_run, perplexity, record_epochs
+from d2l_gru.history import EpochMeter, check_run, record_epochs
 from d2l_gru.mxnet._blocks import arrays_of, backward, parameters, prepare
 from d2l_gru.mxnet._graphs import norm, summed_loss
 from d2l_gru.mxnet._import import autograd, np, npx
@@ -147,21 +146,11 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
         ValueError: `train_iter` yields nothing, or ids out of range or of unequal shapes.
     """
     carry = not getattr(train_iter, "use_random_iter", False)
-    state, total, num_tokens, largest = None, 0.0, 0, 0.0
-    start = time.perf_counter()
+    state, meter = None, EpochMeter(np.maximum)
     for X, Y in train_iter:
-        loss, before, state = train_step(model, X, Y, state if carry else None, lr, device, clip)
-        largest = np.maximum(largest, before)
-        total = total + loss
-        num_tokens += Y.size
-    if not num_tokens:
-        raise ValueError(
-            "train_iter yielded no minibatch (an iterator yields once only: pass a SeqDataLoader)"
-        )
-    mean_loss = float(total) / num_tokens
-    npx.waitall()  # the last updates are part of the epoch
-    speed = num_tokens / (time.perf_counter() - start)
-    return perplexity(mean_loss), speed, float(largest)
+        loss, norm, state = train_step(model, X, Y, state if carry else None, lr, device, clip)
+        meter.add(loss, norm, Y.size)
+    return meter.result(npx.waitall)
 
 
 def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=None):

@@ -9,22 +9,22 @@ import random
 
 from d2l_gru._checks import check_int, check_shape
 from d2l_gru.history import History
+from d2l_gru.runs.setting import Setting
 
 COUNTS = {"epoch": 1, "batch": 0, "updates": 0, "num_tokens": 0}  # with the least that each can be
 
 
-def check_saved(arrays, meta, make_setting):
+def check_saved(arrays, meta):
     """Return the `Setting` of a run's checkpoint.
 
     Args:
         arrays, meta: as from `checkpoint.load`.
-        make_setting: `Setting`.
 
     Raises:
         ValueError: an entry is missing, or is not what a run saves.
     """
     try:
-        setting = make_setting(**meta["setting"])
+        setting = Setting(**meta["setting"])
         _check_meta(meta, setting)
         _check_arrays(arrays, setting, 1 + len(meta["vocab"]), meta["batch"] > 0)
     except KeyError as error:

@@ -1,9 +1,10 @@
 """The two frameworks that a run can be made with, and which one a device belongs to.
 
-What `run` needs of either is a module with the same few functions: `_on_mxnet`, `torch._on_torch`.
+What `run` needs of either is a module with the same few functions, its ``_backend``.
 """
 
 import importlib
+import sys
 
 MODULES = {"mxnet": "d2l_gru.mxnet._backend", "torch": "d2l_gru.torch._backend"}
 
@@ -19,4 +20,5 @@ def load(name):
 
 def of(device):
     """Return the module of the framework that an ``mxnet.Context`` or ``torch.device`` is of."""
-    return load("torch" if type(device).__module__.startswith("torch") else "mxnet")
+    torch = sys.modules.get("torch")
+    return load("torch" if torch and isinstance(device, torch.device) else "mxnet")

@@ -1,127 +1,21 @@
 """A training run that can be stopped at any moment and goes on as if it had not been."""
 
 import dataclasses
-import hashlib
 import math
-import os
 import platform
 import random
-import time
-from pathlib import Path
 
 import numpy
 
-from d2l_gru import checkpoint, corpus
-from d2l_gru._checks import check_int, check_positive, check_seed
-from d2l_gru.history import History, perplexity
+from d2l_gru import checkpoint
+from d2l_gru.history import EpochMeter, History
 from d2l_gru.runs import backends
 from d2l_gru.runs._saved import check_saved
-from d2l_gru.text import Vocab, load_corpus_time_machine
+from d2l_gru.runs.load import load_model, read_checkpoint
+from d2l_gru.runs.setting import Setting
+from d2l_gru.text import read_text
 
-MODELS = ("scratch", "concise")
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What determines a run; the defaults are the book's.
-
-    Values of NumPy's types and paths become Python's own, which a checkpoint can hold.
-
-    Attributes:
-        model: "scratch" or "concise".
-        corpus: "timemachine", or the path of a UTF-8 text, whose characters are the tokens.
-        max_tokens: use the first N characters; -1 for all.
-        num_hiddens, num_layers, batch_size, num_steps, num_epochs: at least 1.
-        lr: learning rate, > 0.
-        clip: the largest norm of the gradients, > 0; None for no clipping.
-        use_random_iter: random instead of consecutive sampling.
-        seed: as for `set_seed`.
-
-    Raises:
-        ValueError, TypeError: a value is invalid.
-    """
-
-    model: str = "concise"
-    corpus: str = "timemachine"
-    max_tokens: int = 10_000
-    num_hiddens: int = 256
-    num_layers: int = 1
-    batch_size: int = 32
-    num_steps: int = 35
-    num_epochs: int = 500
-    lr: float = 1.0
-    clip: float | None = 1.0
-    use_random_iter: bool = False
-    seed: int = 0
-
-    def __post_init__(self):
-        for name, value in self._checked():
-            object.__setattr__(self, name, value)
-
-    def _checked(self):
-        """Yield the name and the checked value of each attribute."""
-        if not isinstance(self.model, str) or self.model not in MODELS:
-            raise ValueError(f"model must be 'scratch' or 'concise', not {self.model!r}")
-        yield "model", str(self.model)
-        for name in ("num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs"):
-            yield name, check_int(name, getattr(self, name), 1)
-        if self.model == "scratch" and self.num_layers != 1:
-            raise ValueError(f"num_layers must be 1 for the scratch model, not {self.num_layers}")
-        yield "lr", check_positive("lr", self.lr)
-        if self.clip is not None:
-            yield "clip", check_positive("clip (None for no clipping)", self.clip)
-        yield "seed", check_seed(self.seed)
-        yield "corpus", _check_name(self.corpus)
-        yield "max_tokens", _check_max_tokens(self.max_tokens)
-        if not isinstance(self.use_random_iter, (bool, numpy.bool_)):
-            raise TypeError(f"use_random_iter must be a bool, not {self.use_random_iter!r}")
-        yield "use_random_iter", bool(self.use_random_iter)
-
-
-def _check_name(name):
-    """Return the name of a corpus as a str."""
-    path = os.fspath(name) if isinstance(name, (str, os.PathLike)) else None
-    if not isinstance(path, str):
-        raise TypeError(f"corpus must be the path of a text, not {name!r}")
-    if not path or "\0" in path:
-        raise ValueError(f"corpus must be the path of a text, not {name!r}")
-    if path == "timemachine" and not isinstance(name, str):
-        return os.path.join(os.curdir, path)  # a file of that name, not the text of the book
-    return str(path)
-
-
-def _check_max_tokens(max_tokens):
-    return check_int("max_tokens (-1 for all)", max_tokens, -1 if max_tokens == -1 else 1)
-
-
-def read_text(name, max_tokens, encoding="utf-8-sig"):
-    """Return token ids, `Vocab` and SHA-256 of a corpus.
-
-    Args:
-        name: "timemachine", or the path of a UTF-8 text.
-        max_tokens: keep the first N characters; -1 keeps all.
-        encoding: of the text; "utf-8-sig" leaves out a byte order mark at the start, and "utf-8"
-            makes a token of it.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is empty or not UTF-8, or `max_tokens` is neither -1 nor at least 1.
-    """
-    if name == "timemachine":
-        return *load_corpus_time_machine(max_tokens), corpus.find().sha256
-    path, max_tokens = Path(_check_name(name)), _check_max_tokens(max_tokens)
-    if path.exists() and not path.is_file():  # a device may have no end
-        raise OSError(f"{name} is no file")
-    data = path.read_bytes()
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name} is not UTF-8: {error}") from None
-    if not text:
-        raise ValueError(f"{name} is empty")
-    vocab = Vocab(list(text))
-    kept = text if max_tokens == -1 else text[:max_tokens]
-    return vocab[list(kept)], vocab, hashlib.sha256(data).hexdigest()
+__all__ = ["Run", "Setting", "load_model", "read_checkpoint", "read_text"]
 
 
 class Run:
@@ -150,7 +44,7 @@ class Run:
 
     def __init__(self, setting, devices, from_checkpoint=None, store=None):
         if from_checkpoint is not None:
-            check_saved(*from_checkpoint, Setting)
+            check_saved(*from_checkpoint)
         self.setting = setting
         self.devices = devices if isinstance(devices, list) else [devices]
         self.device = self.devices[0]
@@ -178,9 +72,8 @@ class Run:
         # The samplers draw at the start of an epoch, and nothing else draws while it lasts: of
         # MXNet's generator, only the parameters' first values come.
         self.random_state = random.getstate()
-        self.batch, self.num_tokens, self.seconds = 0, 0, 0.0
-        self.state, self.total = None, self.framework.to_array(0.0, self.device)
-        self.largest = self.framework.to_array(0.0, self.device)
+        self.batch, self.state = 0, None
+        self.meter = EpochMeter(self.framework.maximum, self.framework.to_array(0.0, self.device))
 
     def _sum(self, value):
         return value if self.parallel is None else self.parallel.sum_over_workers(value)
@@ -212,8 +105,8 @@ class Run:
         else:
             state = self.parallel.join_states(self.state)
         arrays |= {f"state {i}": H for i, H in enumerate(state)}
-        arrays["loss"] = numpy.asarray(self._sum(values(self.total)))
-        arrays["largest norm"] = numpy.float32(float(self.largest))
+        arrays["loss"] = numpy.asarray(self._sum(values(self.meter.total)))
+        arrays["largest norm"] = numpy.float32(float(self.meter.largest))
         meta = {
             "setting": dataclasses.asdict(self.setting),
             "optimiser": {"name": "sgd", "lr": self.setting.lr},
@@ -223,8 +116,8 @@ class Run:
             "epoch": self.epoch,
             "batch": self.batch,
             "updates": self.updates,
-            "num_tokens": self.num_tokens,
-            "seconds": self.seconds,
+            "num_tokens": self.meter.num_tokens,
+            "seconds": self.meter.seconds,
             "random_state": self.random_state,
             "history": dataclasses.asdict(self.history),
             "versions": {"python": platform.python_version(), **self.framework.VERSION},
@@ -250,12 +143,12 @@ class Run:
         elif state:
             self.state = self.parallel.split_state(state)
         if self.rank == 0:  # of all workers' losses the sum is used
-            self.total = self.framework.to_array(arrays["loss"], self.device)
-        self.largest = self.framework.to_array(arrays["largest norm"], self.device)
+            self.meter.total = self.framework.to_array(arrays["loss"], self.device)
+        self.meter.largest = self.framework.to_array(arrays["largest norm"], self.device)
         # Lists of its own, since another run may start from the same meta.
         self.history = History(**{name: list(values) for name, values in meta["history"].items()})
-        for name in ("epoch", "batch", "updates", "num_tokens", "seconds"):
-            setattr(self, name, meta[name])
+        self.meter.num_tokens, self.meter.seconds = meta["num_tokens"], meta["seconds"]
+        self.epoch, self.batch, self.updates = meta["epoch"], meta["batch"], meta["updates"]
 
     def updates_of_epoch(self):
         """Do what is left of the epoch, an update at a time; yield after each one.
@@ -264,23 +157,17 @@ class Run:
         """
         random.setstate(self.random_state)
         carry = not self.setting.use_random_iter
-        start, before = time.perf_counter(), self.seconds
+        self.meter.resume()
         for number, (X, Y) in enumerate(self.loader):
             if number < self.batch:
                 continue
             loss, norm, self.state = self._step(X, Y, (self.state or None) if carry else None)
-            self.total = self.total + loss
-            self.largest = self.framework.maximum(self.largest, norm)
-            self.num_tokens += math.prod(Y.shape)
+            self.meter.add(loss, norm, math.prod(Y.shape))
             self.batch, self.updates = number + 1, self.updates + 1
-            self.seconds = before + time.perf_counter() - start
             yield
         self.framework.wait(self.device)
-        self.seconds = before + time.perf_counter() - start
-        total = float(self._sum(self.framework.to_numpy(self.total)))
-        self.history.perplexity.append(perplexity(total / self.num_tokens))
-        self.history.tokens_per_second.append(self.num_tokens / self.seconds)
-        self.history.gradient_norm.append(float(self.largest))
+        total = self._sum(self.framework.to_numpy(self.meter.total))
+        self.history.append(*self.meter.result(total=total))
         self.epoch += 1
         self._begin_epoch()
 
@@ -311,51 +198,3 @@ def _is_vocab_of(meta, vocab):
 def _first_word(characters):
     text = "".join(characters)
     return (text.split() or [text])[0]
-
-
-def read_checkpoint(path):
-    """Read the checkpoint of a run, or the newest good one in a folder.
-
-    Returns:
-        (path, arrays, meta).
-
-    Raises:
-        ValueError, OSError: as `checkpoint.load` and `checkpoint.latest`, or it is not that of a
-            run.
-    """
-    path = Path(path)
-    found = (path, *checkpoint.load(path)) if path.is_file() else checkpoint.latest(path)
-    try:
-        check_saved(*found[1:], Setting)
-    except ValueError as error:
-        raise ValueError(f"{found[0]}: {error}") from None
-    return found
-
-
-def load_vocab(meta):
-    """Return the `Vocab` of a checkpoint."""
-    vocab = Vocab([token for token, _ in meta["vocab"]])
-    vocab.token_freqs = [tuple(pair) for pair in meta["vocab"]]
-    vocab.idx_to_token = ["<unk>", *(token for token, _ in vocab.token_freqs)]
-    vocab.token_to_idx = {token: idx for idx, token in enumerate(vocab.idx_to_token)}
-    return vocab
-
-
-def load_model(arrays, meta, device):
-    """Return the model and `Vocab` of a checkpoint, to complete texts with; no corpus is needed.
-
-    Args:
-        arrays, meta: as from `checkpoint.load`, of a run with either framework.
-        device: where to, an ``mxnet.Context`` or a ``torch.device``, which chooses the framework.
-
-    Raises:
-        ValueError: the parameters are not finite, or the checkpoint is not that of a run.
-    """
-    setting = check_saved(arrays, meta, Setting)
-    framework, vocab = backends.of(device), load_vocab(meta)
-    model = framework.make_model(setting, len(vocab), device)
-    for i, param in enumerate(model.parameters()):
-        framework.assign(param, arrays[f"parameter {i}"])
-    if not all(numpy.isfinite(framework.to_numpy(param)).all() for param in model.parameters()):
-        raise ValueError("the parameters are not finite: the training diverged")
-    return model, vocab

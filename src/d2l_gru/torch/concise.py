@@ -123,8 +123,12 @@ def differences(model):
     layer, dense = model.rnn, model.dense
     if not isinstance(layer, nn.GRU) or not layer.bias:
         yield f"its layer must be an nn.GRU with biases, not {layer!r}"
-    names = "it", "its rnn", "its dense"
-    for name, part, cls in zip(names, (model, layer, dense), _ORIGINALS, strict=True):
+    parts = (
+        ("the model", model, RNNModel),
+        ("its rnn", layer, nn.GRU),
+        ("its dense", dense, nn.Linear),
+    )
+    for name, part, cls in parts:
         if changed := list(replaced(name, part, cls, _ORIGINALS[cls])):
             yield from changed
             return

@@ -4,11 +4,11 @@ A GRU's update is hundreds of small kernels, and ordering them one by one takes 
 running them takes the GPU.  A graph orders all of them at once.
 """
 
-import time
+import functools
 
 from d2l_gru._checks import check_device, check_int, check_positive, check_shape
 from d2l_gru._models import begin_state, check_logits, vocab_size_of
-from d2l_gru.history import check_run, perplexity, record_epochs
+from d2l_gru.history import EpochMeter, check_run, record_epochs
 from d2l_gru.torch._ids import check_ids, check_minibatch
 from d2l_gru.torch._import import torch
 from d2l_gru.torch._modules import parameters, prepare, to_train
@@ -165,7 +165,7 @@ def train_captured(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, 
     step = CapturedStep(model, train_iter.batch_size, train_iter.num_steps, lr, device, clip)
 
     def train_epoch():
-        start = time.perf_counter()
+        meter = EpochMeter(torch.maximum, torch.zeros((), device=device))
         Xs, Ys = (torch.stack(ids) for ids in zip(*train_iter, strict=True))
         check_minibatch(Xs.flatten(0, 1), Ys.flatten(0, 1), vocab_size_of(model))
         Xs, Ys = Xs.to(device, non_blocking=True), Ys.to(device, non_blocking=True)
@@ -174,12 +174,7 @@ def train_captured(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, 
             if train_iter.use_random_iter:
                 step.begin_sequence()
             step(X, Y)
-        mean_loss = float(step.total) / Ys.numel()
-        wait(device)
-        return (
-            perplexity(mean_loss),
-            Ys.numel() / (time.perf_counter() - start),
-            float(step.largest),
-        )
+        meter.add(step.total, step.largest, Ys.numel())
+        return meter.result(functools.partial(wait, device))
 
     return record_epochs(train_epoch, num_epochs, on_epoch)

@@ -145,4 +145,5 @@ _METHODS = methods(RNNModelScratch, "__call__", "begin_state", "parameters")
 
 def differences(model):
     """Yield, in words, how a model differs from an `RNNModelScratch` around one of the `LOOPS`."""
-    return _scratch_model.differences(model, RNNModelScratch, _METHODS, LOOPS, init_gru_state)
+    plain = RNNModelScratch, _METHODS, LOOPS, init_gru_state, torch.float32
+    return _scratch_model.differences(model, *plain)

@@ -1,11 +1,11 @@
 """Training a language model in PyTorch by truncated backpropagation through time."""
 
+import functools
 import random
-import time
 
 from d2l_gru._checks import check_int, check_positive, check_seed
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
-from d2l_gru.history import check_run, perplexity, record_epochs
+from d2l_gru.history import EpochMeter, check_run, record_epochs
 from d2l_gru.torch._ids import check_minibatch
 from d2l_gru.torch._import import torch
 from d2l_gru.torch._modules import parameters, prepare, to_train
@@ -166,21 +166,11 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
     """
     carry = not getattr(train_iter, "use_random_iter", False)
     device = check_torch_device(device)
-    state, total, num_tokens, largest = None, 0.0, 0, torch.zeros((), device=device)
-    start = time.perf_counter()
+    state, meter = None, EpochMeter(torch.maximum, torch.zeros((), device=device))
     for X, Y in train_iter:
         loss, norm, state = train_step(model, X, Y, state if carry else None, lr, device, clip)
-        largest = torch.maximum(largest, norm)
-        total = total + loss
-        num_tokens += Y.numel()
-    if not num_tokens:
-        raise ValueError(
-            "train_iter yielded no minibatch (an iterator yields once only: pass a SeqDataLoader)"
-        )
-    mean_loss = float(total) / num_tokens  # waits for the loss,
-    wait(device)  # and the last updates are part of the epoch
-    speed = num_tokens / (time.perf_counter() - start)
-    return perplexity(mean_loss), speed, float(largest)
+        meter.add(loss, norm, Y.numel())
+    return meter.result(functools.partial(wait, device))
 
 
 def wait(device):

@@ -2,9 +2,8 @@
 
 import copy
 
-from outputs import ChapterError, tags
+from tools.notebook import TORCH, ChapterError, tags
 
-TORCH = "-torch"  # ends the name of a chapter's second notebook
 VOICES = {"mxnet", "torch"}
 
 

@@ -1,0 +1,123 @@
+"""What would become a wrong page in silence is refused with its file and line; the rest passes."""
+
+import pytest
+
+from tools.check import check
+from tools.notebook import ChapterError
+
+HEAD = "---\nkernelspec: {name: python3, display_name: any}\n---\n"  # three lines
+TITLE = HEAD + "# Title\n"  # the fourth
+CELL = "```{code-cell} ipython3\nx = 1\n```\n"
+
+
+def write(root, chapter, name="one.md"):
+    for folder in ("chapters", "book/assets"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    path = root / "chapters" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(chapter if isinstance(chapter, bytes) else chapter.encode())
+
+
+def said(root, *names):
+    """Return the lines of what is wrong with a book."""
+    try:
+        check(root, names)
+    except ChapterError as error:
+        return str(error).split("\n")
+    return []
+
+
+# What a chapter holds, the line complained about, and a part of the complaint.
+WRONG = [
+    (TITLE + "```{code-cell} ipython3\nx = 1\n", 5, "never closed; write ``` below it"),
+    (TITLE + "```{code-cell} ipython3\nx\n\nWords.\n\n" + CELL, 10, "that of line 5 has not ended"),
+    (TITLE + "```python\nx = 1\n\n" + CELL, 8, "that of line 5 has not ended"),
+    (TITLE + "words\n\n```{note}\nwords\n", 7, "```{note} is never closed"),
+    (TITLE + ":::{note}\nwords\n", 5, ":::{note} is never closed"),
+    (TITLE + "````{note}\nwords\n```\n````\n", 7, "``` is never closed"),
+    (TITLE + "- a\n  ```python\n  x\n\nwords\n", 6, "```python is never closed"),
+    (TITLE + "<div>\nwords\n" + CELL + "</div>\n", 7, "it belongs to the HTML above"),
+    (TITLE + "a\n<<<<<<< HEAD\nb\n=======\nc\n", 6, "a merge was not finished, <<<<<<<"),
+    (TITLE + "a\r\n>>>>>>> a branch\r\n", 6, "a merge was not finished, >>>>>>>"),
+    (TITLE + "||||||| 1b6e293\na\n", 5, "a merge was not finished, |||||||"),
+    ("\ufeff" + TITLE, 1, "cannot be seen, U+FEFF"),
+    (TITLE + "a\nb\u200bc\n", 6, "cannot be seen, U+200B"),
+    (TITLE + "a\n\x1b[31mb\n", 6, "cannot be seen, U+001B"),
+    (TITLE + "# Another\n", 5, "a second title; make it `##`"),
+    (TITLE.encode("utf-16"), 1, "it is not in UTF-8; save it so"),
+    ((TITLE + "Größe\n").encode("latin-1"), 5, "it is not in UTF-8"),
+    ("", 1, "its head, YAML between two lines of ---, is not first"),
+    ("\n" + TITLE, 1, "its head"),
+    ("---\nkernelspec: {name: python3}\n# Title\n", 1, "its head"),
+    ("---\na: [\n---\n# Title\n", 2, "it is no YAML"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "words"), WRONG)
+def test_a_wrong_page_is_refused(tmp_path, text, line, words):
+    write(tmp_path, text)
+    found = said(tmp_path)
+    assert f"chapters/one.md:{line}: " in found[0] and words in found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TITLE.replace("\n", "\r\n") + CELL.replace("\n", "\r\n"),
+        HEAD + "Title\n=======\n\nWords\n\nLower\n-----\n",
+        TITLE + "<<<<<<<<<< a lot less\n\n<<<<<<<\\\n\n    <<<<<<< HEAD\n",
+        TITLE + CELL.replace("```", "````") + CELL.replace("```", "~~~"),
+        TITLE + "````markdown\n" + CELL + "````\n\n````{code-block} md\n" + CELL + "````\n",
+        TITLE + "<!--\n" + CELL + "-->\n",
+        TITLE + "- a\n\n  ```python\n  x\n  ```\n- b\n",
+        TITLE + "`````{note}\n````{tip}\n```python\nx\n```\n````\n`````\n",
+        TITLE + ":::{note}\nwords\n:::\n\n```{note}\n```\n",
+        TITLE + "````{solution-start} ex\n````\n\n" + CELL + "\n````{solution-end}\n````\n",
+        TITLE.rstrip("\n"),
+        TITLE + CELL.rstrip("\n"),
+        TITLE + "words\u2028words\x85\n\n" + CELL,
+    ],
+)
+def test_what_is_right_passes(tmp_path, text):
+    write(tmp_path, text)
+    assert said(tmp_path) == []
+
+
+def test_names_that_no_page_can_have_are_refused(tmp_path):
+    for name in ("Übung_1.md", "数学.md", ".ipynb_checkpoints/one.md", "notes.txt", "one.md~"):
+        write(tmp_path, TITLE, name)
+    assert said(tmp_path) == []
+    wrong = ["a b.md", "a'b.md", "a#b.md", "a.b.md", "-a.md", "b-torch.md", "c/d.md", "a.ipynb"]
+    for name in wrong:
+        write(tmp_path, TITLE, name)
+    assert sorted(line.split(": ")[0] for line in said(tmp_path)) == sorted(
+        f"chapters/{name}" for name in wrong
+    )
+    for name in wrong:
+        (tmp_path / "chapters" / name).unlink()
+    write(tmp_path, TITLE, "übung_1.md")
+    (tmp_path / "book" / "assets" / "a picture.svg").touch()
+    capitals, picture = said(tmp_path)
+    assert "differs only in capitals" in capitals
+    assert picture.startswith("book/assets/a picture.svg: ")
+
+
+def test_a_chapter_that_is_not_listed_would_be_left_out(tmp_path):
+    for name in ("one.md", "two.md"):
+        write(tmp_path, TITLE, name)
+    contents = tmp_path / "book" / "_toc.yml"
+    contents.write_text("format: jb-book\nroot: one\nchapters:\n- file: two\n")
+    assert said(tmp_path) == []
+    contents.write_text("format: jb-book\nroot: one\n")
+    line = "book/_toc.yml: chapters/two.md is not listed; add `- file: two`"
+    assert said(tmp_path) == [line]
+
+
+def test_other_files_are_read_and_all_faults_are_said(tmp_path):
+    write(tmp_path, TITLE + "# B\n\ufeff\n")
+    write(tmp_path, "", "two.md")
+    (tmp_path / "book" / "references.bib").write_text("@book{a,\n=======\n>>>>>>> b\n}\n")
+    (tmp_path / "_config.yml").write_text("a: 1\nb: [\n")
+    places = ["chapters/one.md:6", "chapters/two.md:1", "_config.yml:3", "book/references.bib:3"]
+    assert [line[: line.index(": ")] for line in said(tmp_path)] == places
+    assert [line[: line.index(": ")] for line in said(tmp_path, "two")] == places[1:]

@@ -1,0 +1,144 @@
+"""MXNet and PyTorch behind one face, so that a test says once what holds for both."""
+
+import functools
+
+import numpy
+import pytest
+import reference_gru as ref
+
+
+class Framework:
+    """What is said in the same words in both."""
+
+    def ids(self, values):
+        return self.array(values, self.id_type)
+
+    def scratch(self, p):
+        """Return the scratch model with the parameters `p`, a dict by the book's names."""
+        size = *p["W_xz"].shape, self.cpu
+        functions = self.d2l.init_gru_state, self.d2l.gru
+        get_params = lambda *_: [self.leaf(p[name]) for name in ref.NAMES]  # noqa: E731
+        return self.d2l.RNNModelScratch(*size, get_params, *functions)
+
+    def drawn(self, kind, vocab_size, num_hiddens, device=None):
+        """Return a model, "scratch" or "concise", with its parameters drawn."""
+        device, d2l = device or self.cpu, self.d2l
+        if kind == "scratch":
+            functions = d2l.get_params, d2l.init_gru_state, d2l.gru
+            return d2l.RNNModelScratch(vocab_size, num_hiddens, device, *functions)
+        model = d2l.RNNModel(self.layer("GRU", vocab_size, num_hiddens), vocab_size)
+        model.prepare(device)
+        return model
+
+    def values(self, model):
+        return [self.numpy(param) for param in model.parameters()]
+
+    def grads(self, model):
+        return [self.grad(param) for param in model.parameters()]
+
+
+class MXNet(Framework):
+    name = "mxnet"
+    id_type, id_types = "int32", ("int32", "int64", "float32")
+
+    def __init__(self):
+        import mxnet
+
+        import d2l_gru
+
+        self.d2l, self.mxnet, self.cpu = d2l_gru, mxnet, mxnet.cpu()
+
+    def array(self, values, dtype="float32"):
+        return self.mxnet.np.array(values, dtype=dtype)
+
+    def leaf(self, values, grad=None, dtype="float32"):
+        """Return an array with a gradient, as parameters are."""
+        param = self.array(values, dtype)
+        param.attach_grad()
+        if grad is not None:
+            param.grad[:] = self.array(grad)
+        return param
+
+    def numpy(self, array):
+        return array.asnumpy()
+
+    def grad(self, param):
+        return param.grad.asnumpy()
+
+    def assign(self, param, values):
+        param[:] = self.array(values)
+
+    def layer(self, name, num_inputs, num_hiddens, num_layers=1):
+        layer = getattr(self.mxnet.gluon.rnn, name)
+        return layer(num_hiddens, num_layers, input_size=num_inputs)
+
+    def freeze(self, param):
+        param.attach_grad("null")
+
+    def trains(self, param):
+        return param.grad is not None
+
+    def device_of(self, array):
+        return array.ctx
+
+    def loss(self, forward, Y):
+        """Return logits and state of `forward`, and compute the gradients of its mean loss."""
+        with self.mxnet.autograd.record():
+            Y_hat, state = forward()
+            cross_entropy = self.mxnet.gluon.loss.SoftmaxCrossEntropyLoss()
+            l = cross_entropy(Y_hat, self.array(Y.T.reshape(-1))).mean()
+        l.backward()
+        return Y_hat.asnumpy(), state[0].asnumpy()
+
+
+class Torch(Framework):
+    name = "torch"
+    id_type, id_types = "int64", ("int32", "int64", "uint8")
+
+    def __init__(self):
+        self.torch = pytest.importorskip("torch", reason="needs PyTorch: pip install 'torch>=2.6'")
+        import d2l_gru.torch
+
+        self.d2l, self.cpu = d2l_gru.torch, self.torch.device("cpu")
+
+    def array(self, values, dtype="float32"):
+        return self.torch.tensor(numpy.asarray(values), dtype=getattr(self.torch, dtype))
+
+    def leaf(self, values, grad=None, dtype="float32"):
+        param = self.array(values, dtype).requires_grad_()
+        if grad is not None:
+            param.grad = self.array(grad)
+        return param
+
+    def numpy(self, tensor):
+        return tensor.detach().numpy().copy()
+
+    def grad(self, param):
+        return param.grad.numpy()
+
+    def assign(self, param, values):
+        param.data.copy_(self.array(values))
+
+    def layer(self, name, num_inputs, num_hiddens, num_layers=1):
+        return getattr(self.torch.nn, name)(num_inputs, num_hiddens, num_layers)
+
+    def freeze(self, param):
+        param.requires_grad_(False)
+
+    def trains(self, param):
+        return param.requires_grad
+
+    def device_of(self, tensor):
+        return tensor.device
+
+    def loss(self, forward, Y):
+        Y_hat, state = forward()
+        l = self.torch.nn.functional.cross_entropy(Y_hat, self.array(Y.T.reshape(-1), "int64"))
+        l.backward()
+        return self.numpy(Y_hat), self.numpy(state[0])
+
+
+@functools.cache
+def of(name):
+    """Return "mxnet" or "torch"; without PyTorch, the tests that need it are skipped."""
+    return {"mxnet": MXNet, "torch": Torch}[name]()

@@ -51,9 +51,9 @@ class MXNet(Framework):
     def array(self, values, dtype="float32"):
         return self.mxnet.np.array(values, dtype=dtype)
 
-    def leaf(self, values, grad=None):
+    def leaf(self, values, grad=None, dtype="float32"):
         """Return an array with a gradient, as parameters are."""
-        param = self.array(values)
+        param = self.array(values, dtype)
         param.attach_grad()
         if grad is not None:
             param.grad[:] = self.array(grad)
@@ -103,8 +103,8 @@ class Torch(Framework):
     def array(self, values, dtype="float32"):
         return self.torch.tensor(numpy.asarray(values), dtype=getattr(self.torch, dtype))
 
-    def leaf(self, values, grad=None):
-        param = self.array(values).requires_grad_()
+    def leaf(self, values, grad=None, dtype="float32"):
+        param = self.array(values, dtype).requires_grad_()
         if grad is not None:
             param.grad = self.array(grad)
         return param

@@ -18,6 +18,7 @@ from d2l_gru.mxnet.scratch import RNNModelScratch as RNNModelScratch
 from d2l_gru.mxnet.scratch import get_params as get_params
 from d2l_gru.mxnet.scratch import gru as gru
 from d2l_gru.mxnet.scratch import init_gru_state as init_gru_state
+from d2l_gru.mxnet.scratch_fast import fast_gru as fast_gru
 from d2l_gru.mxnet.training import grad_clipping as grad_clipping
 from d2l_gru.mxnet.training import gradient_norm as gradient_norm
 from d2l_gru.mxnet.training import set_seed as set_seed

@@ -51,12 +51,17 @@ class ScratchModel:
         return self.params
 
 
-def differences(model, cls, originals, gru, init_state, float32):
-    """Yield, in words, how a scratch model differs from one around `gru` of the type `float32`."""
-    if model.forward_fn is not gru:
-        yield f"its forward_fn must be {gru.__module__}.gru, not {model.forward_fn!r}"
+def differences(model, cls, originals, loops, init_state, float32):
+    """Yield, in words, how a scratch model differs from one of type `float32` around a loop.
+
+    The loop is one of `loops`, all of which compute the same.
+    """
+    home = init_state.__module__
+    if model.forward_fn not in loops:
+        names = " or ".join(loop.__name__ for loop in loops)
+        yield f"its forward_fn must be {home}.{names}, not {model.forward_fn!r}"
     if model.init_state is not init_state:
-        yield f"its init_state must be {gru.__module__}.init_gru_state, not {model.init_state!r}"
+        yield f"its init_state must be {home}.init_gru_state, not {model.init_state!r}"
     yield from replaced("it", model, cls, originals)
     V, H = model.vocab_size, model.num_hiddens
     shapes = 3 * [(V, H), (H, H), (H,)] + [(H, V), (V,)]

@@ -124,11 +124,13 @@ def torch_model(layer, **more):
         ),
         (
             lambda: d2l.to_torch(with_forward_fn("mxnet")),
-            "its forward_fn must be d2l_gru.mxnet.scratch.gru, not <built-in function max>",
+            "its forward_fn must be d2l_gru.mxnet.scratch.gru or fast_gru, "
+            "not <built-in function max>",
         ),
         (
             lambda: d2l.to_mxnet(with_forward_fn("torch")),
-            "its forward_fn must be d2l_gru.torch.scratch.gru, not <built-in function max>",
+            "its forward_fn must be d2l_gru.torch.scratch.gru or fast_gru, "
+            "not <built-in function max>",
         ),
     ],
 )

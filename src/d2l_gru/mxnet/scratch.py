@@ -16,6 +16,7 @@ from d2l_gru._checks import (
 from d2l_gru._plain import methods
 from d2l_gru._scratch_model import ScratchModel
 from d2l_gru.mxnet._import import Array, Device, np, npx
+from d2l_gru.mxnet.scratch_fast import fast_gru
 
 
 def get_params(vocab_size: int, num_hiddens: int, device: Device) -> list[Array]:
@@ -141,10 +142,11 @@ class RNNModelScratch(ScratchModel):
         return self.forward_fn(npx.one_hot(X.T, self.vocab_size), state, self.params)
 
 
+LOOPS = gru, fast_gru  # the same equations
 _METHODS = methods(RNNModelScratch, "__call__", "begin_state", "parameters")
 
 
 def differences(model):
-    """Yield, in words, how a model differs from an `RNNModelScratch` around `gru`."""
-    plain = RNNModelScratch, _METHODS, gru, init_gru_state, np.float32
+    """Yield, in words, how a model differs from an `RNNModelScratch` around one of the `LOOPS`."""
+    plain = RNNModelScratch, _METHODS, LOOPS, init_gru_state, np.float32
     return _scratch_model.differences(model, *plain)

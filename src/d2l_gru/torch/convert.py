@@ -19,7 +19,7 @@ def to_torch(model: Any, device: Device = "cpu") -> Any:
     """Return the PyTorch twin of an MXNet model, with its weights.
 
     Args:
-        model: `d2l_gru.RNNModelScratch` around `d2l_gru.gru`, or `d2l_gru.RNNModel` around a
+        model: `d2l_gru.RNNModelScratch` around `gru` or `fast_gru`, or `d2l_gru.RNNModel` around a
             ``gluon.rnn.GRU`` whose parameters have their values.  Dropout between layers is carried
             over, and which of these parameters are frozen.
         device: where the twin is to be.
@@ -38,7 +38,7 @@ def to_torch(model: Any, device: Device = "cpu") -> Any:
     device = check_torch_device(device)
     if isinstance(model, on_mxnet.RNNModelScratch):
         _check(mxnet_scratch.differences(model))
-        twin = _scratch(on_torch, model.vocab_size, model.num_hiddens, device)
+        twin = _scratch(on_torch, model, device)
     elif isinstance(model, on_mxnet.RNNModel):
         _check(mxnet_concise.differences(model))
         layer = model.rnn
@@ -61,7 +61,7 @@ def to_mxnet(model: Any, device: Any = None) -> Any:
     """Return the MXNet twin of a PyTorch model, with its weights.
 
     Args:
-        model: `d2l_gru.torch.RNNModelScratch` around `d2l_gru.torch.gru`, or
+        model: `d2l_gru.torch.RNNModelScratch` around `gru` or `fast_gru`, or
             `d2l_gru.torch.RNNModel` around an ``nn.GRU`` with biases.  Dropout between layers is
             carried over, and which parameters are frozen.
         device: where the twin is to be, an MXNet context; None for ``cpu()``.
@@ -80,7 +80,7 @@ def to_mxnet(model: Any, device: Any = None) -> Any:
     device = npx.cpu() if device is None else device
     if isinstance(model, on_torch.RNNModelScratch):
         _check(scratch.differences(model))
-        twin = _scratch(on_mxnet, model.vocab_size, model.num_hiddens, device)
+        twin = _scratch(on_mxnet, model, device)
     elif isinstance(model, on_torch.RNNModel):
         _check(concise.differences(model))
         layer = model.rnn
@@ -102,9 +102,10 @@ def to_mxnet(model: Any, device: Any = None) -> Any:
     return twin
 
 
-def _scratch(d2l, vocab_size, num_hiddens, device):
-    functions = d2l.get_params, d2l.init_gru_state, d2l.gru
-    return d2l.RNNModelScratch(vocab_size, num_hiddens, device, *functions)
+def _scratch(d2l, model, device):
+    loop = getattr(d2l, model.forward_fn.__name__)  # gru or fast_gru
+    functions = d2l.get_params, d2l.init_gru_state, loop
+    return d2l.RNNModelScratch(model.vocab_size, model.num_hiddens, device, *functions)
 
 
 def _check(differences):

@@ -36,8 +36,8 @@ def predict(
         num_preds: how many tokens to add, at least 0.
         model: as for `train`; it completes in evaluation mode, without dropout, and is in the mode
             it was afterwards.  A float32 `RNNModel` around an ``nn.GRU``, or an `RNNModelScratch`
-            around `gru`, in which nothing was replaced and that has no hooks, is read in NumPy,
-            which is many times as fast; any other model is called.
+            around `gru` or `fast_gru`, in which nothing was replaced and that has no hooks, is read
+            in NumPy, which is many times as fast; any other model is called.
         vocab: the `Vocab` that the model was trained with.
         device: where the model is; None for `try_gpu()`.
         temperature: 0 takes the likeliest token each time. Above 0 the token is drawn from the

@@ -12,6 +12,7 @@ from d2l_gru._scratch_model import ScratchModel
 from d2l_gru.torch._ids import check_ids
 from d2l_gru.torch._import import Array, Device, torch
 from d2l_gru.torch.device import check_torch_device
+from d2l_gru.torch.scratch_fast import fast_gru
 
 
 def get_params(vocab_size: int, num_hiddens: int, device: Device) -> list[Array]:
@@ -139,10 +140,11 @@ class RNNModelScratch(ScratchModel):
         return self.forward_fn(inputs, state, self.params)
 
 
+LOOPS = gru, fast_gru  # the same equations
 _METHODS = methods(RNNModelScratch, "__call__", "begin_state", "parameters")
 
 
 def differences(model):
-    """Yield, in words, how a model differs from an `RNNModelScratch` around `gru`."""
-    plain = RNNModelScratch, _METHODS, gru, init_gru_state, torch.float32
+    """Yield, in words, how a model differs from an `RNNModelScratch` around one of the `LOOPS`."""
+    plain = RNNModelScratch, _METHODS, LOOPS, init_gru_state, torch.float32
     return _scratch_model.differences(model, *plain)

@@ -68,9 +68,8 @@ class MXNet(Framework):
     def assign(self, param, values):
         param[:] = self.array(values)
 
-    def layer(self, name, num_inputs, num_hiddens, num_layers=1):
-        layer = getattr(self.mxnet.gluon.rnn, name)
-        return layer(num_hiddens, num_layers, input_size=num_inputs)
+    def layer(self, name, num_inputs, num_hiddens):
+        return getattr(self.mxnet.gluon.rnn, name)(num_hiddens)
 
     def freeze(self, param):
         param.attach_grad("null")
@@ -119,8 +118,8 @@ class Torch(Framework):
     def assign(self, param, values):
         param.data.copy_(self.array(values))
 
-    def layer(self, name, num_inputs, num_hiddens, num_layers=1):
-        return getattr(self.torch.nn, name)(num_inputs, num_hiddens, num_layers)
+    def layer(self, name, num_inputs, num_hiddens):
+        return getattr(self.torch.nn, name)(num_inputs, num_hiddens)
 
     def freeze(self, param):
         param.requires_grad_(False)

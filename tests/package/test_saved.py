@@ -57,7 +57,7 @@ def saved(kind=SCRATCH):
 def refusal(arrays, meta):
     with pytest.raises(ValueError, match=r"^it is no checkpoint of a run: ") as caught:
         check_saved(arrays, meta)
-    return str(caught.value)
+    return str(caught.value).removeprefix("it is no checkpoint of a run: ")
 
 
 @each_kind
@@ -69,7 +69,7 @@ def test_a_checkpoint_of_a_run_gives_its_setting(kind):
 def test_between_two_epochs_there_is_no_state(kind):
     arrays, meta = saved(kind)
     meta |= {"batch": 0, "num_tokens": 0}
-    assert refusal(arrays, meta).endswith(": it holds 'state 0', which no run saves")
+    assert refusal(arrays, meta) == "it holds 'state 0', which no run saves"
     del arrays["state 0"]
     assert check_saved(arrays, meta) == setting_of(kind)
 
@@ -94,56 +94,70 @@ def test_what_a_run_can_save_is_taken(changed):
     assert check_saved(arrays, meta | changed) == setting_of(SCRATCH)
 
 
+PAIRS = "vocab must hold pairs of a token and its count, each token once"
+LENGTH = "history's perplexity must have 2 entries"
+LIST = "history's perplexity must be a list of numbers"
+NUMBER = "random_state must end with a number or None, not "
+
+
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "said"),
     [
-        {"corpus_sha256": 5},
-        {"vocab": [["a", -1]]},
-        {"vocab": [["a", 1.5]]},
-        {"vocab": [["a", 1], ["a", 1], ["b", 1]]},
-        {"vocab": [["a", 0], ["a", 0]]},
-        {"vocab": [["a", 1], ["<unk>", 1]]},
-        {"vocab": [["a", 1], [5, 1]]},
-        {"epoch": 0},
-        {"batch": -1},
-        {"batch": 2.5},
-        {"updates": -1},
-        {"num_tokens": -1},
-        {"num_tokens": 31},
-        {"num_tokens": 29},
-        {"seconds": -0.5},
-        {"seconds": math.nan},
-        {"seconds": math.inf},
-        {"seconds": "1"},
-        {"seconds": True},
-        {"random_state": [3, NUMBERS, "a"]},
-        {"random_state": [3, NUMBERS, 2**63]},
-        {"random_state": [3, NUMBERS, -(2**63)]},
-        {"random_state": [3, [1], None]},
-        {"history": EMPTY},
-        {"history": EMPTY | {"perplexity": 5}},
-        {"history": EMPTY | {"perplexity": [1, 2, 3]}},
-        {"history": EMPTY | {"perplexity": [1, 2], "tokens_per_second": [1, True]}},
-        {"history": EMPTY | {"perplexity": ["a", 2]}},
+        ({"corpus_sha256": 5}, "corpus_sha256 must be a str, not 5"),
+        ({"vocab": [["a", -1]]}, "a token's count must be >= 0, not -1"),
+        ({"vocab": [["a", 1.5]]}, "a token's count must be a whole number >= 0, not 1.5"),
+        ({"vocab": [["a", 1], ["a", 1], ["b", 1]]}, PAIRS),
+        ({"vocab": [["a", 0], ["a", 0]]}, PAIRS),
+        ({"vocab": [["a", 1], ["<unk>", 1]]}, PAIRS),
+        ({"vocab": [["a", 1], [5, 1]]}, PAIRS),
+        ({"epoch": 0}, "epoch must be >= 1, not 0"),
+        ({"batch": -1}, "batch must be >= 0, not -1"),
+        ({"batch": 2.5}, "batch must be a whole number >= 0, not 2.5"),
+        ({"updates": -1}, "updates must be >= 0, not -1"),
+        ({"num_tokens": -1}, "num_tokens must be >= 0, not -1"),
+        ({"num_tokens": 31}, "num_tokens must be 30 after batch 5"),
+        ({"num_tokens": 29}, "num_tokens must be 30 after batch 5"),
+        ({"seconds": -0.5}, "seconds must be finite and >= 0, not -0.5"),
+        ({"seconds": math.nan}, "seconds must be finite and >= 0, not nan"),
+        ({"seconds": math.inf}, "seconds must be finite and >= 0, not inf"),
+        ({"seconds": "1"}, "seconds must be finite and >= 0, not '1'"),
+        ({"seconds": True}, "seconds must be finite and >= 0, not True"),
+        ({"random_state": [3, NUMBERS, "a"]}, NUMBER + "'a'"),
+        ({"random_state": [3, NUMBERS, 2**63]}, NUMBER + "9223372036854775808"),
+        ({"random_state": [3, NUMBERS, -(2**63)]}, NUMBER + "-9223372036854775808"),
+        ({"random_state": [3, [1], None]}, "state vector is the wrong size"),
+        ({"history": EMPTY}, LENGTH),
+        ({"history": EMPTY | {"perplexity": 5}}, LIST),
+        (
+            {"history": EMPTY | {"perplexity": [1, 2, 3]}},
+            LENGTH,
+        ),
+        (
+            {"history": EMPTY | {"perplexity": [1, 2], "tokens_per_second": [1, True]}},
+            "history's tokens_per_second must be a list of numbers",
+        ),
+        (
+            {"history": EMPTY | {"perplexity": ["a", 2]}},
+            LIST,
+        ),
     ],
 )
-def test_what_no_run_saves_is_named(changed, snapshot):
+def test_what_no_run_saves_is_named(changed, said):
     arrays, meta = saved()
-    assert refusal(arrays, meta | changed) == snapshot
+    assert refusal(arrays, meta | changed) == said
 
 
 def test_numbers_that_overflow_are_refused():
     arrays, meta = saved()
     said = refusal(arrays, meta | {"random_state": [3, [10**400] * 625, None]})
-    assert said.startswith("it is no checkpoint of a run: random_state: ")
+    assert said.startswith("random_state: ")
 
 
 @pytest.mark.parametrize("name", saved()[1])
 def test_what_is_missing_is_named(name):
     arrays, meta = saved()
     del meta[name]
-    with pytest.raises(ValueError, match=f"^it is no checkpoint of a run: it lacks '{name}'$"):
-        check_saved(arrays, meta)
+    assert refusal(arrays, meta) == f"it lacks '{name}'"
 
 
 @each_kind
@@ -152,22 +166,21 @@ def test_each_array_must_be_there_in_its_shape_and_dtype(kind):
     for name, array in arrays.items():
         wrong = arrays | {name: array[None]}
         said = f"{name} must have shape {array.shape}, not {(1, *array.shape)}"
-        assert refusal(wrong, meta).endswith(f": {said}")
+        assert refusal(wrong, meta) == said
         wrong[name] = array.astype("float64")
-        assert refusal(wrong, meta).endswith(f": {name} must be float32, not float64")
+        assert refusal(wrong, meta) == f"{name} must be float32, not float64"
         del wrong[name]
-        with pytest.raises(ValueError, match=f"^it is no checkpoint of a run: it lacks '{name}'$"):
-            check_saved(wrong, meta)
+        assert refusal(wrong, meta) == f"it lacks '{name}'"
 
 
 def test_of_arrays_that_no_run_saves_the_first_is_named():
     arrays, meta = saved()
     more = {"z": arrays["loss"], "parameter 11": arrays["loss"]}
-    assert refusal(arrays | more, meta).endswith(": it holds 'parameter 11', which no run saves")
+    assert refusal(arrays | more, meta) == "it holds 'parameter 11', which no run saves"
 
 
 def test_layers_that_are_not_there_are_not_counted():
     arrays, meta = saved(("concise", 1))
     meta["setting"]["num_layers"] = 10**9
     arrays["state 0"] = numpy.broadcast_to(numpy.float32(0), (10**9, B, H))
-    assert refusal(arrays, meta).endswith(f"parameter 4 must have shape {(3 * H, H)}, not {(V, H)}")
+    assert refusal(arrays, meta) == f"parameter 4 must have shape {(3 * H, H)}, not {(V, H)}"

@@ -102,31 +102,6 @@ def rnn_forward(inputs, state, params):
     return np.concatenate(outputs, axis=0), (H,)
 
 
-def lstm_params(vocab_size, num_hiddens, ctx):
-    size = vocab_size, num_hiddens, ctx
-    gates = [param for _ in range(4) for param in get_rnn_params(*size)[:3]]
-    return gates + get_rnn_params(*size)[3:]
-
-
-def init_lstm_state(batch_size, num_hiddens, ctx):
-    return init_rnn_state(batch_size, num_hiddens, ctx) * 2
-
-
-def lstm(inputs, state, params):
-    *gates, W_hq, b_q = params
-    H, C = state
-    outputs = []
-    for X in inputs:
-        i, f, o, c = (
-            np.dot(X, W_x) + np.dot(H, W_h) + b
-            for W_x, W_h, b in zip(gates[::3], gates[1::3], gates[2::3], strict=True)
-        )
-        C = npx.sigmoid(f) * C + npx.sigmoid(i) * np.tanh(c)
-        H = npx.sigmoid(o) * np.tanh(C)
-        outputs.append(np.dot(H, W_hq) + b_q)
-    return np.concatenate(outputs, axis=0), (H, C)
-
-
 class OwnBlock(nn.Block):
     """The model of the concise chapter."""
 
@@ -183,9 +158,6 @@ def mxnet_models(size):
     how = get_rnn_params, init_rnn_state, rnn_forward
     return {
         "RNN from scratch": lambda V, ctx: d2l.RNNModelScratch(V, size, ctx, *how),
-        "LSTM from scratch": lambda V, ctx: d2l.RNNModelScratch(
-            V, size, ctx, lstm_params, init_lstm_state, lstm
-        ),
         "RNN": lambda V, ctx: d2l.RNNModel(rnn.RNN(size), V),
         "LSTM": lambda V, ctx: d2l.RNNModel(rnn.LSTM(size), V),
         "deep": lambda V, ctx: d2l.RNNModel(rnn.LSTM(size, 2), vocab_size=V),
@@ -345,7 +317,7 @@ def test_random_sampling_starts_each_minibatch_at_zero(use_random_iter, capsys):
     assert (count, begun.count(8) - count) == ((12, 12) if use_random_iter else (1, 1))
 
 
-NETWORKS = ["LSTM from scratch", "RNN", "GRU", "LSTM", "deep", "own RNN", "own GRU", "own LSTM"]
+NETWORKS = ["RNN", "GRU", "LSTM", "deep", "own RNN", "own GRU", "own LSTM"]
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "own scratch"])

@@ -34,10 +34,6 @@ def test_every_name_has_its_twin():
     assert ours == {"CapturedStep", "train_captured", "to_mxnet", "to_torch"}
     with pytest.raises(AttributeError, match=r"'d2l_gru\.torch' has no attribute 'nonsense'"):
         _ = d2l.nonsense
-
-
-@needs_torch
-def test_what_a_module_has_anyway_is_in_its_list_too():
     assert {"__name__", "__all__"} <= set(dir(d2l)) and dir(d2l) == sorted(dir(d2l))
 
 

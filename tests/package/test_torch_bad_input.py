@@ -2,9 +2,9 @@
 
 import inspect
 
+import frameworks
 import pytest
 
-import d2l_gru
 import d2l_gru.torch as d2l
 from d2l_gru import devices
 
@@ -15,15 +15,11 @@ VOCAB = d2l.Vocab(list("abcd"))
 
 
 def nn():
-    import torch
-
-    return torch.nn
+    return frameworks.of("torch").torch.nn
 
 
-def tensor(values):
-    import torch
-
-    return torch.tensor(values)
+def ids(values=((0, 1), (2, 3))):
+    return frameworks.of("torch").ids(values)
 
 
 def scratch(vocab_size=V, num_hiddens=H, device="cpu"):
@@ -40,7 +36,7 @@ def run(model, X, batch_size=2):
 
 
 def gru(inputs=(3, 2, V), params=11):
-    zeros = tensor(0.0).new_zeros
+    zeros = ids().float().new_zeros
     return d2l.gru(zeros(inputs), (zeros(2, H),), d2l.get_params(V, H, "cpu")[:params])
 
 
@@ -49,182 +45,146 @@ def train(train="train", **changed):
     return getattr(d2l, train)(**{**arguments, "num_epochs": 1, "device": "cpu", **changed})
 
 
-def captured(**changed):
-    return train("train_captured", **changed)
-
-
 def epoch(X, Y, device="cpu", **more):
     return d2l.train_epoch(scratch(), [(X, Y)], 1, device, **more)
 
 
 def step(X=None, Y=None):
-    X, Y = (good() if ids is None else ids for ids in (X, Y))
+    X, Y = (ids() if each is None else each for each in (X, Y))
     return d2l.CapturedStep(scratch(), 2, 2, 1, "cpu")(X, Y)
 
 
-def good():
-    return tensor([[0, 1], [2, 3]])
+def leaf(grad=True):
+    return frameworks.of("torch").leaf([1.0], [1.0] if grad else None)
 
 
-def leaf(grad):
-    a = tensor([1.0]).requires_grad_()
-    if grad:
-        a.sum().backward()
-    return a
+def predict(prefix="a", num_preds=1, vocab_size=V, **more):
+    return d2l.predict(prefix, num_preds, scratch(vocab_size), VOCAB, "cpu", **more)
 
 
-CASES = {  # name: [(call, error, what the message must say)]
+CASES = {
     "get_params": [
-        (lambda: d2l.get_params(0, 4, "cpu"), ValueError, ["vocab_size", "0", ">= 1"]),
-        (lambda: d2l.get_params(4, 2, 7), TypeError, ["device", "torch.device", "7"]),
-        (lambda: d2l.get_params(4, 2, "tpu?"), TypeError, ["device", "tpu?"]),
-        (lambda: d2l.get_params(4, 0, "cpu"), ValueError, ["num_hiddens", "0", ">= 1"]),
+        lambda: d2l.get_params(0, 4, "cpu"),
+        lambda: d2l.get_params(4, 0, "cpu"),
+        lambda: d2l.get_params(4, 2, 7),
+        lambda: d2l.get_params(4, 2, "tpu?"),
     ],
     "init_gru_state": [
-        (lambda: d2l.init_gru_state(0, 4, "cpu"), ValueError, ["batch_size", "0", ">= 1"]),
-        (lambda: d2l.init_gru_state(4, 0, "cpu"), ValueError, ["num_hiddens", "0", ">= 1"]),
+        lambda: d2l.init_gru_state(0, 4, "cpu"),
+        lambda: d2l.init_gru_state(4, 0, "cpu"),
     ],
     "gru": [
-        (lambda: gru(inputs=(2, V)), ValueError, ["inputs", "(2, 5)", "(num_steps, batch_size"]),
-        (lambda: gru(inputs=(3, 2, 6)), ValueError, ["W_xz", "(5, 4)", "(6, 4)"]),
-        (lambda: gru(params=10), ValueError, ["params", "11", "10"]),
+        lambda: gru(inputs=(2, V)),
+        lambda: gru(inputs=(3, 2, 6)),
+        lambda: gru(params=10),
     ],
     "RNNModelScratch": [
-        (lambda: scratch(num_hiddens=0), ValueError, ["num_hiddens", "0", ">= 1"]),
-        (lambda: scratch(device=None), TypeError, ["device", "None"]),
-        (lambda: scratch().prepare("meta"), ValueError, ["cpu", "meta"]),
-        (lambda: run(scratch(), good(), 3), ValueError, ["H", "(3, 4)", "(2, 4)"]),
-        (lambda: run(scratch(), good() + 4), ValueError, ["X holds 5", "[0, 5)"]),
-        (lambda: run(scratch(), good() - 1), ValueError, ["X holds -1", "[0, 5)"]),
-        (lambda: run(scratch(), good()[0]), ValueError, ["(2,)", "(batch_size, num_steps)"]),
-        (lambda: run(scratch(), good() / 2), TypeError, ["X", "whole numbers", "0.5"]),
-        (lambda: run(scratch(), good() > 1), TypeError, ["X", "whole numbers", "True"]),
-        (lambda: run(scratch(), [[1]]), TypeError, ["X", "tensor", "[[1]]"]),
-        (lambda: run(scratch(), good().to("meta")), ValueError, ["X", "meta", "cpu"]),
+        lambda: scratch(num_hiddens=0),
+        lambda: scratch(device=None),
+        lambda: scratch().prepare("meta"),
+        lambda: run(scratch(), ids(), 3),
+        lambda: run(scratch(), ids() + 4),
+        lambda: run(scratch(), ids() - 1),
+        lambda: run(scratch(), ids()[0]),
+        lambda: run(scratch(), ids() / 2),
+        lambda: run(scratch(), ids() > 1),
+        lambda: run(scratch(), [[1]]),
+        lambda: run(scratch(), ids().to("meta")),
     ],
     "RNNModel": [
-        (lambda: d2l.RNNModel("gru", V), TypeError, ["rnn_layer", "nn.GRU", "'gru'"]),
-        (lambda: concise(vocab_size=6), ValueError, ["input_size 6", "not 5"]),
-        (lambda: concise(vocab_size="5"), TypeError, ["vocab_size", "'5'"]),
-        (lambda: concise(batch_first=True), ValueError, ["batch_first"]),
-        (lambda: concise(bidirectional=True), ValueError, ["bidirectional"]),
-        (lambda: d2l.RNNModel(nn().GRUCell(V, H), V), TypeError, ["rnn_layer", "GRUCell(5, 4)"]),
-        (lambda: d2l.RNNModel(nn().LSTM(V, H, proj_size=2), V), ValueError, ["proj_size is 2"]),
-        (lambda: concise().prepare("meta"), ValueError, ["on cpu", "meta"]),
-        (lambda: concise()(good(), []), ValueError, ["length 1", "0"]),
-        (lambda: concise().begin_state(0, "cpu"), ValueError, ["batch_size", "0", ">= 1"]),
-        (lambda: run(concise(), good()[:, :1], 3), ValueError, ["(1, 3, 4)", "(1, 2, 4)"]),
-        (lambda: run(concise(), good() + 4), ValueError, ["X holds 5", "[0, 5)"]),
-        (lambda: run(concise(), good().to("meta")), ValueError, ["X", "meta", "cpu"]),
+        lambda: d2l.RNNModel("gru", V),
+        lambda: d2l.RNNModel(nn().GRUCell(V, H), V),
+        lambda: d2l.RNNModel(nn().LSTM(V, H, proj_size=2), V),
+        lambda: concise(vocab_size=6),
+        lambda: concise(vocab_size="5"),
+        lambda: concise(batch_first=True),
+        lambda: concise(bidirectional=True),
+        lambda: concise().prepare("meta"),
+        lambda: concise()(ids(), []),
+        lambda: concise().begin_state(0, "cpu"),
+        lambda: run(concise(), ids()[:, :1], 3),
+        lambda: run(concise(), ids() + 4),
+        lambda: run(concise(), ids().to("meta")),
     ],
-    "set_seed": [
-        (lambda: d2l.set_seed(-1), ValueError, ["seed", "-1", ">= 0"]),
-        (lambda: d2l.set_seed(2**31), ValueError, ["seed", str(2**31)]),
-    ],
+    "set_seed": [lambda: d2l.set_seed(-1), lambda: d2l.set_seed(2**31)],
     "sgd": [
-        (lambda: d2l.sgd([leaf(True)], 0), ValueError, ["lr", "0", "> 0"]),
-        (lambda: d2l.sgd([leaf(False)], 1), ValueError, ["(1,)", "no tensor", "backward()"]),
-        (lambda: d2l.sgd([leaf(True)], 1, 0), ValueError, ["batch_size", "0", ">= 1"]),
-        (lambda: d2l.sgd([leaf(True).detach()], 1), ValueError, ["no tensor to train", "frozen"]),
-        (
-            lambda: d2l.sgd(nn().Linear(1, 1).named_parameters(), 1),
-            TypeError,
-            ["tensors", "not tuple"],
-        ),
+        lambda: d2l.sgd([leaf()], 0),
+        lambda: d2l.sgd([leaf(False)], 1),
+        lambda: d2l.sgd([leaf()], 1, 0),
+        lambda: d2l.sgd([leaf().detach()], 1),
+        lambda: d2l.sgd(nn().Linear(1, 1).named_parameters(), 1),
     ],
     "gradient_norm": [
-        (lambda: d2l.gradient_norm([leaf(False)]), ValueError, ["no tensor has a gradient"]),
-        (lambda: d2l.gradient_norm(iter([])), ValueError, ["no tensor to train", "once only"]),
+        lambda: d2l.gradient_norm([leaf(False)]),
+        lambda: d2l.gradient_norm(iter([])),
     ],
     "grad_clipping": [
-        (lambda: d2l.grad_clipping([leaf(True)], -1), ValueError, ["theta", "-1", "> 0"]),
-        (lambda: d2l.grad_clipping([leaf(False)], 1), ValueError, ["no tensor has a gradient"]),
+        lambda: d2l.grad_clipping([leaf()], -1),
+        lambda: d2l.grad_clipping([leaf(False)], 1),
     ],
     "train_epoch": [
-        (lambda: d2l.train_epoch(scratch(), [], 1, "cpu"), ValueError, ["no minibatch"]),
-        (lambda: epoch(good(), good() + 9), ValueError, ["Y holds 9", "[0, 5)"]),
-        (lambda: epoch(good() + 9, good()), ValueError, ["X holds 9", "[0, 5)"]),
-        (lambda: epoch(good(), good()[:, :1]), ValueError, ["Y", "(2, 1)", "(2, 2)"]),
-        (lambda: epoch(good(), good(), clip=0), ValueError, ["0", "> 0"]),
-        (lambda: epoch(good(), good(), device=3), TypeError, ["device", "3"]),
+        lambda: d2l.train_epoch(scratch(), [], 1, "cpu"),
+        lambda: epoch(ids(), ids() + 9),
+        lambda: epoch(ids() + 9, ids()),
+        lambda: epoch(ids(), ids()[:, :1]),
+        lambda: epoch(ids(), ids(), clip=0),
+        lambda: epoch(ids(), ids(), device=3),
     ],
     "CapturedStep": [
-        (lambda: d2l.CapturedStep(scratch(), 2, 3, 0, "cpu"), ValueError, ["lr", "0"]),
-        (lambda: d2l.CapturedStep(scratch(), 2, 3, 1, "cpu", 0), ValueError, ["clip", "None"]),
-        (lambda: d2l.CapturedStep(scratch(), 0, 3, 1, "cpu"), ValueError, ["batch_size", "0"]),
-        (lambda: d2l.CapturedStep(scratch(), 2, 3, 1, "meta"), ValueError, ["on cpu", "meta"]),
-        (lambda: step(good()[:, 0]), ValueError, ["X", "(2,)", "(batch_size, num_steps)"]),
-        (lambda: step(good()[:1]), ValueError, ["X", "(1, 2)", "(2, 2)"]),
-        (lambda: step(Y=good() * 1.0), TypeError, ["Y", "whole numbers"]),
-        (lambda: step(Y=good() + 9), ValueError, ["Y holds 9", "[0, 5)"]),
-        (lambda: step(good().to("meta")), ValueError, ["X", "meta", "cpu"]),
+        lambda: d2l.CapturedStep(scratch(), 2, 3, 0, "cpu"),
+        lambda: d2l.CapturedStep(scratch(), 2, 3, 1, "cpu", 0),
+        lambda: d2l.CapturedStep(scratch(), 0, 3, 1, "cpu"),
+        lambda: d2l.CapturedStep(scratch(), 2, 3, 1, "meta"),
+        lambda: step(ids()[:, 0]),
+        lambda: step(ids()[:1]),
+        lambda: step(Y=ids() * 1.0),
+        lambda: step(Y=ids() + 9),
+        lambda: step(ids().to("meta")),
     ],
-    "to_torch": [(lambda: d2l.to_torch(None), TypeError, ["d2l_gru", "None"])],
-    "to_mxnet": [(lambda: d2l.to_mxnet(None), TypeError, ["d2l_gru.torch", "None"])],
+    "to_torch": [lambda: d2l.to_torch(None)],
+    "to_mxnet": [lambda: d2l.to_mxnet(None)],
     "train_ch8": [
-        (
-            lambda: d2l.train_ch8(scratch(), d2l.SeqDataLoader(IDS, 2, 3), VOCAB, -1, 1, "cpu"),
-            ValueError,
-            ["lr", "-1", "> 0"],
-        ),
+        lambda: d2l.train_ch8(scratch(), d2l.SeqDataLoader(IDS, 2, 3), VOCAB, -1, 1, "cpu")
     ],
     "predict": [
-        (lambda: d2l.predict("", 1, scratch(), VOCAB, "cpu"), ValueError, ["prefix", "''"]),
-        (lambda: d2l.predict("x", 1, scratch(), VOCAB, "cpu"), ValueError, ["'x'", "vocab"]),
-        (lambda: d2l.predict("a", 1, scratch(), VOCAB, "cpu", -1), ValueError, ["-1", ">= 0"]),
-        (lambda: d2l.predict("a", -1, scratch(), VOCAB, "cpu"), ValueError, ["-1", ">= 0"]),
-        (lambda: d2l.predict("a", 1, scratch(6), VOCAB, "cpu"), ValueError, ["6 tokens", "has 5"]),
+        lambda: predict(""),
+        lambda: predict("x"),
+        lambda: predict(temperature=-1),
+        lambda: predict(num_preds=-1),
+        lambda: predict(vocab_size=6),
     ],
-    "predict_ch8": [
-        (lambda: d2l.predict_ch8("", 1, scratch(), VOCAB, "cpu"), ValueError, ["prefix"]),
-    ],
-    "try_gpu": [(lambda: d2l.try_gpu(-1), ValueError, ["i", "-1", ">= 0"])],
-    "load_data_time_machine": [
-        (lambda: d2l.load_data_time_machine(0, 3), ValueError, ["batch_size", "0", ">= 1"]),
-    ],
+    "predict_ch8": [lambda: d2l.predict_ch8("", 1, scratch(), VOCAB, "cpu")],
+    "try_gpu": [lambda: d2l.try_gpu(-1)],
+    "load_data_time_machine": [lambda: d2l.load_data_time_machine(0, 3)],
 }
-for each in (train, captured):
-    CASES["train" if each is train else "train_captured"] = [
-        (lambda f=each: f(lr=0), ValueError, ["lr", "0", "> 0"]),
-        (lambda f=each: f(num_epochs=0), ValueError, ["num_epochs", "0", ">= 1"]),
-        (lambda f=each: f(clip=0), ValueError, ["clip", "0", "None"]),
-        (lambda f=each: f(device=3), TypeError, ["device", "3"]),
-        (lambda f=each: f(device="meta"), ValueError, ["cpu", "meta"]),
-        (lambda f=each: f(on_epoch=5), TypeError, ["on_epoch", "5"]),
-        (
-            lambda f=each: f(train_iter=d2l.SeqDataLoader([7] * 9, 2, 3)),
-            ValueError,
-            ["X holds 7", "[0, 5)"],
-        ),
-        (
-            lambda f=each: f(train_iter=d2l.SeqDataLoader([0] * 6 + [7], 2, 3)),
-            ValueError,
-            ["Y holds 7", "[0, 5)"],
-        ),
+for name in ("train", "train_captured"):
+    CASES[name] = [
+        lambda f=name: train(f, lr=0),
+        lambda f=name: train(f, num_epochs=0),
+        lambda f=name: train(f, clip=0),
+        lambda f=name: train(f, device=3),
+        lambda f=name: train(f, device="meta"),
+        lambda f=name: train(f, on_epoch=5),
+        lambda f=name: train(f, train_iter=d2l.SeqDataLoader([7] * 9, 2, 3)),
+        lambda f=name: train(f, train_iter=d2l.SeqDataLoader([0] * 6 + [7], 2, 3)),
     ]
-CASES["train_captured"] += [(lambda: captured(train_iter=[]), TypeError, ["SeqDataLoader", "[]"])]
+CASES["train_captured"] += [lambda: train("train_captured", train_iter=[])]
 for name in ("seq_data_iter_consecutive", "seq_data_iter_random", "SeqDataLoader"):
     CASES[name] = [
-        (lambda n=name: getattr(d2l, n)(IDS, 0, 3), ValueError, ["batch_size", "0", ">= 1"]),
-        (lambda n=name: getattr(d2l, n)(IDS, 10, 10), ValueError, ["100 tokens", "+ 1 = 101"]),
-        (lambda n=name: getattr(d2l, n)([0.5] * 9, 1, 2), TypeError, ["corpus", "0.5"]),
+        lambda n=name: getattr(d2l, n)(IDS, 0, 3),
+        lambda n=name: getattr(d2l, n)(IDS, 10, 10),
+        lambda n=name: getattr(d2l, n)([0.5] * 9, 1, 2),
     ]
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "said"),
-    [
-        pytest.param(*case, id=f"{name}-{i}")
-        for name, cases in CASES.items()
-        for i, case in enumerate(cases)
-    ],
-)
-def test_bad_input_raises_and_is_named(call, error, said, snapshot):
-    with pytest.raises(error) as caught:
-        call()
-    message = str(caught.value)
-    assert not [part for part in said if part not in message], message
-    assert message == snapshot
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_raises_and_is_named(name, snapshot):
+    said = []
+    for call in CASES[name]:
+        with pytest.raises((ValueError, TypeError)) as caught:
+            call()
+        said.append(f"{caught.type.__name__}: {caught.value}")
+    assert said == snapshot
 
 
 def test_every_twin_has_bad_input_above():
@@ -234,23 +194,19 @@ def test_every_twin_has_bad_input_above():
     assert own - with_arguments == {"try_all_gpus"}
 
 
-@pytest.mark.parametrize("chosen", ["cpu", "gpu", "gpu:1", "tpu"])
-def test_the_variable_chooses_for_pytorch_too(torch, monkeypatch, chosen):
-    monkeypatch.setenv("D2L_GRU_DEVICE", chosen)
+@pytest.mark.parametrize(
+    ("chosen", "device", "count"), [("cpu", "cpu", 1), ("gpu", "cuda:0", 2), ("gpu:1", "cuda:1", 1)]
+)
+def test_the_variable_chooses_for_pytorch_too(torch, monkeypatch, chosen, device, count):
+    monkeypatch.setenv(devices.VARIABLE, chosen)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    expected = {"cpu": "cpu", "gpu": "cuda:0", "gpu:1": "cuda:1"}
-    if chosen == "tpu":
-        with pytest.raises(ValueError, match="must be 'cpu', 'gpu' or one like 'gpu:1'"):
+    assert str(d2l.try_gpu()) == device and len(d2l.try_all_gpus()) == count
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    if chosen != "cpu":
+        with pytest.raises(ValueError, match="PyTorch can use no GPU here"):
             d2l.try_gpu()
-    else:
-        assert str(d2l.try_gpu()) == expected[chosen]
-        assert len(d2l.try_all_gpus()) == (2 if chosen == "gpu" else 1)
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-        if chosen != "cpu":
-            with pytest.raises(ValueError, match="PyTorch can use no GPU here"):
-                d2l.try_gpu()
-    monkeypatch.delenv("D2L_GRU_DEVICE")
-    assert d2l_gru.torch.try_gpu().type == ("cpu" if torch.cuda.device_count() == 0 else "cuda")
+    monkeypatch.delenv(devices.VARIABLE)
+    assert d2l.try_gpu().type == "cpu"
 
 
 def test_a_gpu_that_is_not_there_is_never_another(torch, monkeypatch):
@@ -260,14 +216,12 @@ def test_a_gpu_that_is_not_there_is_never_another(torch, monkeypatch):
     monkeypatch.setenv(devices.VARIABLE, "gpu:2")
     calls = [d2l.try_gpu, d2l.try_all_gpus, lambda: parse_device("gpu:2")]
     for call, source in zip(calls, [devices.VARIABLE] * 2 + ["device"], strict=True):
-        with pytest.raises(ValueError) as caught:
+        said = f"^{source} is 'gpu:2', but PyTorch can use gpu:0, gpu:1 here; "
+        with pytest.raises(ValueError, match=said):
             call()
-        assert str(caught.value) == (
-            f"{source} is 'gpu:2', but PyTorch can use gpu:0, gpu:1 here; "
-            "`python -m d2l_gru doctor` tells why"
-        )
-    with pytest.raises(ValueError, match="--device must be"):
-        parse_device("cuda", "--device")
+    for value, source in (("cuda", "--device"), ("tpu", "device")):
+        with pytest.raises(ValueError, match=f"^{source} must be 'cpu', 'gpu' or one like"):
+            parse_device(value, source)
 
 
 def test_a_gpu_without_a_number_is_the_current_one(torch, monkeypatch):

@@ -230,6 +230,7 @@ def test_the_outputs_of_a_chapter(book, data):
         old = book.last_run("one")
         nbformat.validate(old)
         assert book.is_stale(book.notebooks["one"], old) in (True, False)
+        runner.ids(old)
 
 
 @fuzz(60)

@@ -26,7 +26,7 @@ def cuts(draw):
 def cut(corpus, *sizes, use_random_iter=False, d2l=d2l):
     """Return Xs and Ys, arrays (number of minibatches, batch_size, num_steps)."""
     pairs = list(d2l.SeqDataLoader(corpus, *sizes, use_random_iter))
-    return [numpy.stack([numpy.array(ids) for ids in side]) for side in zip(*pairs, strict=True)]
+    return [numpy.array([ids.tolist() for ids in side]) for side in zip(*pairs, strict=True)]
 
 
 def epoch(sample, cut):

@@ -56,8 +56,11 @@ class MXNet(Framework):
         param = self.array(values)
         param.attach_grad()
         if grad is not None:
-            param.grad[:] = self.array(grad)
+            self.set_grad(param, grad)
         return param
+
+    def set_grad(self, param, grad):
+        param.grad[:] = self.array(grad)
 
     def numpy(self, array):
         return array.asnumpy()
@@ -106,8 +109,11 @@ class Torch(Framework):
     def leaf(self, values, grad=None):
         param = self.array(values).requires_grad_()
         if grad is not None:
-            param.grad = self.array(grad)
+            self.set_grad(param, grad)
         return param
+
+    def set_grad(self, param, grad):
+        param.grad = self.array(grad)
 
     def numpy(self, tensor):
         return tensor.detach().numpy().copy()

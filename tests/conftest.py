@@ -36,7 +36,7 @@ def torch():
     return pytest.importorskip("torch", reason="needs PyTorch: pip install 'torch>=2.6'")
 
 
-@pytest.fixture(params=["mxnet", "torch"])
+@pytest.fixture(params=["mxnet", "torch"], scope="module")
 def framework(request):
     """MXNet and PyTorch in turn, behind one face."""
     return frameworks.of(request.param)

@@ -79,13 +79,9 @@ def _as_text(value):
 
 
 def _summary(parts):
-    """One line for each output."""
-    lines = []
-    for kind, texts, _ in parts:
-        name, text = next(iter(texts.items()), ("", ""))
-        first = "" if "svg" in name else text.strip().split("\n")[0][:80]
-        lines.append(f"  {kind} ({', '.join(texts)}): {first}".rstrip(": "))
-    return lines or ["  none"]
+    """One line for each output, with the beginning of its text."""
+    firsts = [(kind, ", ".join(texts), [*texts.values(), ""][0]) for kind, texts, _ in parts]
+    return [f"  {kind} ({names}): {text.strip()[:80]!r}" for kind, names, text in firsts]
 
 
 def compare_svg(stored, new, atol):

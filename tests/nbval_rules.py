@@ -105,26 +105,20 @@ class BookFile(pytest.File):
 
     def run(self, number):
         """Run a cell, and before it those that nobody chose; return its outputs."""
-        for earlier in range(self.next, number):
-            with contextlib.suppress(CellFailure):
-                self.run_one(earlier)
-        self.run_one(number)
+        for at in range(self.next, number + 1):
+            self.next = at + 1
+            try:
+                self.client.execute_cell(self.nb.cells[at], at)
+            except DeadKernelError:
+                self.lost = f"the kernel died in cell {at}"
+            except CellTimeoutError:
+                self.lost = f"cell {at} ran longer than {self.client.timeout:g} s"
+            except CellControlSignal as error:  # an error in the cell
+                if at == number:
+                    raise CellFailure(str(error)) from None
+            if self.lost:
+                raise CellFailure(self.lost)
         return self.nb.cells[number].outputs
-
-    def run_one(self, number):
-        self.next = number + 1
-        if self.lost:
-            raise CellFailure(self.lost)
-        try:
-            self.client.execute_cell(self.nb.cells[number], number)
-        except DeadKernelError:
-            self.lost = f"the kernel died in cell {number}"
-            raise CellFailure(self.lost) from None
-        except CellTimeoutError:
-            self.lost = f"cell {number} ran longer than {self.client.timeout:g} s"
-            raise CellFailure(self.lost) from None
-        except CellControlSignal as error:  # an error in the cell
-            raise CellFailure(str(error)) from None
 
 
 class BookCell(pytest.Item):

@@ -153,16 +153,19 @@ class Book:
         return True
 
     def take(self, name):
-        """Merge what was edited in a notebook into its chapter."""
+        """Merge into a chapter what was edited in its notebook since the last commit."""
         chapter = self.root / "chapters" / f"{name.removesuffix(TORCH)}.md"
-        written, edited = self.notebooks[name], self.last_run(name)
-        edited.metadata = written.metadata
+        metadata = self.notebooks[name].metadata
+        metadata["language_info"]["pygments_lexer"] = "ipython3"
+        show = ["git", "show", f"HEAD:./book/{name}.ipynb"]
+        committed = subprocess.run(show, cwd=self.root, check=True, stdout=subprocess.PIPE).stdout
         with tempfile.TemporaryDirectory() as folder:
             sides = []
-            for side, notebook in enumerate((written, tidy(edited))):
-                sides.append(Path(folder, f"{side}.md"))
+            for notebook in (nbformat.reads(committed, as_version=4), self.last_run(name)):
+                notebook.metadata = metadata
+                sides.append(Path(folder, f"{len(sides)}.md"))
                 jupytext.write(notebook, sides[-1], fmt="md:myst")
-            subprocess.run(["git", "merge-file", "-q", chapter, *sides], cwd=self.root)
+            subprocess.run(["git", "merge-file", "-q", chapter, *sides])
 
     def stamp(self, notebook, old):
         """Return what a run of the notebook is stamped with.
@@ -394,7 +397,7 @@ def main(arguments=None, root=ROOT):
             return bring_up_to_date(book, options.force, options.take)
     except SyntaxError as error:  # in the package
         print(f"{error.filename}, line {error.lineno}: {error.msg}", file=sys.stderr)
-    except (ChapterError, OSError, ValueError) as error:
+    except (ChapterError, OSError, ValueError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
     return 1
 

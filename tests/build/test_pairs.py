@@ -1,32 +1,22 @@
 """Each chapter has its notebook, with the same text and code, and outputs fit to be published."""
 
-import jupytext
-import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
-from tools_of_the_build import ROOT, load
+from tools_of_the_build import ROOT
 
-from d2l_gru.corpus import SHA256
-from tools.check import check, unfit
-from tools.ext.voices import split
-from tools.fingerprint import Fingerprints
+from tools.check import unfit
+from tools.notebook import code_cells
+from tools.run import Book
 
-colab = load("colab")
 KEPT = {"tags", "mystnb", "slideshow", "nbval"}
-notebooks = {
-    name: colab.add_install_cell(written, colab.address(ROOT / "_config.yml"))
-    for path in sorted((ROOT / "chapters").glob("*.md"))
-    for name, written in split(path.stem, jupytext.read(path, fmt="md:myst")).items()
-}
-each_notebook = pytest.mark.parametrize("name", notebooks)
+STORED = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("name", STORED)
 
 
-def read(name):
-    """Return a notebook as written in its chapter, and as stored."""
-    path = ROOT / "book" / f"{name}.ipynb"
-    if not path.is_file():
-        pytest.fail(f"there is no book/{name}.ipynb; run `make book`", pytrace=False)
-    return notebooks[name], nbformat.read(path, as_version=4)
+@pytest.fixture(scope="module")
+def book():
+    """The chapters, none of which would become a wrong page."""
+    return Book(ROOT)
 
 
 def cells(notebook):
@@ -37,34 +27,30 @@ def cells(notebook):
     ]
 
 
-def test_nothing_in_the_chapters_would_become_a_wrong_page():
-    assert notebooks, "no chapters found"
-    check(ROOT)
+def test_each_chapter_has_its_notebooks(book):
+    assert sorted(book.notebooks) == STORED, "run `make book`"
 
 
 @each_notebook
-def test_text_and_code_are_in_step(name):
-    written, stored = map(cells, read(name))
-    assert written == stored, f"book/{name}.ipynb is not its chapter's; run `make book`"
+def test_text_and_code_are_in_step(name, book):
+    written, stored = book.notebooks[name], book.last_run(name)
+    assert cells(written) == cells(stored), f"{name} is another in chapters/; run `make book`"
 
 
 @each_notebook
-def test_outputs_are_of_the_real_corpus_and_fit_to_be_published(name):
-    _, stored = read(name)
-    assert stored.metadata.get("d2l_gru", {}).get("corpus") == "timemachine"
-    code = [cell for cell in stored.cells if cell.cell_type == "code"]
-    found = {f"code cell {number}": unfit(cell) for number, cell in enumerate(code, 1)}
-    assert {where: names for where, names in found.items() if names} == {}
+def test_outputs_are_of_the_real_corpus_and_fit_to_be_published(name, book):
+    stored = book.last_run(name)
+    assert stored.metadata.d2l_gru["corpus"] == "timemachine"
+    assert [unfit(cell) for cell in code_cells(stored) if unfit(cell)] == []
 
 
 @each_notebook
-def test_outputs_are_of_this_code(name):
+def test_outputs_are_of_this_code(name, book):
     """Also where an edit changes no output, so that no comparison notices it."""
-    written, stored = read(name)
-    stamp = stored.metadata.get("d2l_gru", {})
-    current, _ = Fingerprints(ROOT, SHA256).of(written, stamp.get("torch"))
+    written, stamp = book.notebooks[name], book.last_run(name).metadata.d2l_gru
+    current, _ = book.fingerprints.of(written, stamp.get("torch"))
     stale = f"the code or what it reads was edited after book/{name}.ipynb ran; run `make book`"
-    assert stamp.get("fingerprint") == current, stale
+    assert stamp["fingerprint"] == current, stale
 
 
 def error(line):

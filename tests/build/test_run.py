@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 import types
 
@@ -288,6 +289,8 @@ def edit(path, old, new):
 def test_edits_of_a_notebook_are_noticed_and_taken_over(project, torch, capsys, name):
     project.write(*PAIR, "\nThe first.\n", ONE, prose="\nIt begins.\n")
     project.run()
+    for command in ("init -q", "add .", "-c user.name=a -c user.email=a commit -qm all"):
+        subprocess.run(["git", *command.split()], cwd=project.root, check=True)
     path, chapter = project.root / "book" / f"{name}.ipynb", project.root / "chapters" / "one.md"
     edit(path, "It begins.", "It began.")
     edit(path, "print(1)", "print(3)")

@@ -3,57 +3,75 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 
 import numpy
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+from strategies import any_text
 
 from d2l_gru import checkpoint
 
 ARRAYS = {
     "W": numpy.arange(6, dtype="float32").reshape(2, 3),
     "transposed": numpy.arange(6.0).reshape(2, 3).T,
-    "scalar": numpy.array(1.5, dtype="float64"),
-    "empty": numpy.zeros((0, 4), dtype="int32"),
 }
 META = {"epoch": 3, "vocab": ["<unk>", " ", "é", "\U0001f570"], "random": [3, [1, 2**31], None]}
 
-
-def equal(a, b):
-    assert set(a) == set(b)
-    for name in a:
-        assert a[name].dtype == b[name].dtype
-        numpy.testing.assert_array_equal(a[name], b[name])
-
-
-def test_what_is_read_is_what_was_written(tmp_path):
-    path = checkpoint.save(tmp_path / "new" / "folder", ARRAYS, META, 7)
-    assert path.name.startswith("checkpoint-000000007-")
-    arrays, meta = checkpoint.load(path)
-    equal(arrays, ARRAYS)
-    assert meta == META
-    assert [item.name for item in path.parent.iterdir()] == [path.name]
+dtypes = st.sampled_from(["float32", "float64", "int8", "uint8", "int16", "int32", "int64"])
+shapes = arrays_of.array_shapes(min_dims=0, min_side=0, max_side=4)
+names = st.text().filter(lambda name: name != "__metadata__")
+named_arrays = st.dictionaries(names, arrays_of.arrays(dtypes, shapes), max_size=4)
+metas = st.dictionaries(
+    any_text,
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | any_text,
+        lambda inner: st.lists(inner) | st.dictionaries(any_text, inner),
+        max_leaves=8,
+    ),
+    max_size=4,
+)
 
 
-def test_the_newest_three_are_kept(tmp_path):
-    for number in range(6):
-        checkpoint.save(tmp_path, {"a": numpy.ones(number + 1)}, {}, number)
-    (tmp_path / "notes.txt").write_text("mine")
-    numbers = [int(path.name.split("-")[1]) for path in checkpoint.paths(tmp_path)]
-    assert numbers == [5, 4, 3] and (tmp_path / "notes.txt").exists()
-    path, arrays, _ = checkpoint.latest(tmp_path)
-    assert "000000005" in path.name and arrays["a"].shape == (6,)
+@given(named_arrays, metas, st.integers(0, 10**12), st.booleans())
+def test_what_is_loaded_is_what_was_saved(arrays, meta, number, transposed):
+    arrays = {name: array.T if transposed else array for name, array in arrays.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = checkpoint.save(f"{folder}/new/folder", arrays, meta, number)
+        assert [*path.parent.iterdir()] == [path]
+        assert path.name.startswith(f"checkpoint-{number:09}-")
+        loaded = checkpoint.load(path)
+        latest = checkpoint.latest(path.parent)
+    assert latest[0] == path
+    for found, found_meta in (loaded, latest[1:]):
+        assert found_meta == meta and set(found) == set(arrays)
+        for name, array in arrays.items():
+            assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+            assert found[name].tobytes() == array.tobytes()
 
 
-def test_going_back_discards_what_came_after(tmp_path):
-    for number in (1, 2, 3):
-        checkpoint.save(tmp_path, ARRAYS, {"n": number}, number)
-    checkpoint.save(tmp_path, ARRAYS, {"n": "again"}, 2)
-    assert [checkpoint.load(path)[1]["n"] for path in checkpoint.paths(tmp_path)] == ["again", 1]
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 10), min_size=1, max_size=8))
+def test_the_newest_three_of_a_run_are_kept(numbers):
+    expected = []
+    with tempfile.TemporaryDirectory() as folder:
+        open(f"{folder}/notes.txt", "w").close()
+        for at, number in enumerate(numbers):
+            checkpoint.save(folder, {}, {"at": at}, number)
+            before = [pair for pair in expected if pair[0] < number]  # later ones were another run
+            expected = [(number, at), *before][: checkpoint.KEEP]
+            kept = checkpoint.paths(folder)
+            assert [int(path.name.split("-")[1]) for path in kept] == [n for n, _ in expected]
+            assert [checkpoint.load(path)[1]["at"] for path in kept] == [a for _, a in expected]
+            assert len(os.listdir(folder)) == len(kept) + 1
 
 
 def test_every_altered_byte_and_every_cut_is_refused_by_name(tmp_path):
@@ -67,35 +85,24 @@ def test_every_altered_byte_and_every_cut_is_refused_by_name(tmp_path):
             checkpoint.load(bad)
 
 
-def said_of(path, data):
-    """Return what is said of a checkpoint that was overwritten with `data`."""
-    found = hashlib.sha256(data).hexdigest()[:16]
-    return f"{path} was altered or cut: its SHA-256 begins {found}, not {path.stem[-16:]}"
-
-
 def test_the_newest_good_checkpoint_is_used_and_each_newer_one_named(tmp_path):
-    good, bad, worse = (checkpoint.save(tmp_path, ARRAYS, META, n) for n in (1, 2, 3))
-    bad.write_bytes(b"bad")
-    worse.write_bytes(b"worse")
-    both = [said_of(worse, b"worse"), said_of(bad, b"bad")]
+    paths = [checkpoint.save(tmp_path, ARRAYS, META, n) for n in (1, 2, 3)]
+    said = []
+    for path in paths:
+        found = hashlib.sha256(path.name.encode()).hexdigest()[:16]
+        said.insert(0, f"{path} was altered or cut: its SHA-256 begins {found}, "
+                       f"not {path.stem[-16:]}")  # fmt: skip
+    for path in paths[1:]:
+        path.write_text(path.name)
     with pytest.warns(UserWarning, match="^checkpoint not used: ") as caught:
-        path, arrays, meta = checkpoint.latest(tmp_path)
-    assert [str(w.message) for w in caught] == [f"checkpoint not used: {said}" for said in both]
+        path, _, meta = checkpoint.latest(tmp_path)
+    assert [str(w.message) for w in caught] == [f"checkpoint not used: {each}" for each in said[:2]]
     assert {w.filename for w in caught} != {checkpoint.__file__}  # but the caller's
-    assert path == good and meta == META
-    equal(arrays, ARRAYS)
-    good.write_bytes(b"")
+    assert path == paths[0] and meta == META
+    path.write_text(path.name)
     with pytest.raises(ValueError, match="no good checkpoint") as refused:
         checkpoint.latest(tmp_path)
-    everything = "; ".join([*both, said_of(good, b"")])
-    assert str(refused.value) == f"no good checkpoint in {tmp_path}: {everything}"
-
-
-def named(folder, data):
-    """Write bytes under the name that a checkpoint of these bytes has."""
-    path = folder / f"checkpoint-000000001-{checkpoint._hash(data)}.safetensors"
-    path.write_bytes(data)
-    return path
+    assert str(refused.value) == f"no good checkpoint in {tmp_path}: {'; '.join(said)}"
 
 
 def with_header(header):
@@ -103,53 +110,57 @@ def with_header(header):
     return len(text).to_bytes(8, "little") + text
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\xff" * 40,
-        with_header([]),
-        with_header({}),
-        with_header({"__metadata__": {"format": "d2l_gru checkpoint 2", "meta": "{}"}}),
-        with_header({"__metadata__": {"format": checkpoint.FORMAT}}),
-        with_header({"__metadata__": {"format": checkpoint.FORMAT, "meta": "[1]"}}),
-        with_header({"__metadata__": {"format": checkpoint.FORMAT, "meta": "{"}}),
-        with_header({"__metadata__": {"format": checkpoint.FORMAT, "meta": "{}"}, "a": {}}),
-    ],
-)
-def test_what_is_no_checkpoint_is_refused_by_name(tmp_path, data):
-    path = named(tmp_path, data)
-    with pytest.raises(ValueError, match=f"{path.name} is no checkpoint"):
-        checkpoint.load(path)
+def described(format="d2l_gru checkpoint 1", **more):
+    return with_header({"__metadata__": {"format": format, **more}})
 
 
 @pytest.mark.parametrize(
-    ("described", "said"),
+    ("data", "said"),
     [
+        (b"", ""),
+        (with_header({}), ""),
+        (with_header({"__metadata__": {"format": checkpoint.FORMAT, "meta": "{}"}, "a": {}}), ""),
+        (described(), ""),
+        (described(meta="[1]"), "its meta must be a dict, not [1]"),
         (
-            {"format": "d2l_gru checkpoint 2", "meta": "{}"},
+            described("d2l_gru checkpoint 2", meta="{}"),
             "its format is 'd2l_gru checkpoint 2', not 'd2l_gru checkpoint 1'",
         ),
-        ({"format": "d2l_gru checkpoint 1", "meta": "[1]"}, "its meta must be a dict, not [1]"),
     ],
 )
-def test_what_is_wrong_with_a_description_is_said(tmp_path, described, said):
-    path = named(tmp_path, with_header({"__metadata__": described}))
-    with pytest.raises(ValueError, match="is no checkpoint") as caught:
+def test_what_is_no_checkpoint_is_refused_by_name(tmp_path, data, said):
+    path = tmp_path / f"checkpoint-000000001-{checkpoint._hash(data)}.safetensors"
+    path.write_bytes(data)
+    why = rf"ValueError\([\"']{re.escape(said)}[\"']\)$" if said else ""
+    with pytest.raises(ValueError, match=f"^{path} is no checkpoint: {why}"):
         checkpoint.load(path)
-    assert str(caught.value) == f"{path} is no checkpoint: {ValueError(said)!r}"
 
 
 def test_another_name_is_refused(tmp_path):
     path = checkpoint.save(tmp_path, ARRAYS, META, 1)
     path = path.rename(tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="is not named") as caught:
+    said = f"^{path} is not named checkpoint-NUMBER-HASH.safetensors$"
+    with pytest.raises(ValueError, match=said):
         checkpoint.load(path)
-    assert str(caught.value) == f"{path} is not named checkpoint-NUMBER-HASH.safetensors"
-    with pytest.raises(FileNotFoundError, match=f"^no checkpoint in {tmp_path}$"):
-        checkpoint.latest(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        checkpoint.latest(tmp_path / "nowhere")
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(FileNotFoundError, match=f"^no checkpoint in {folder}$"):
+            checkpoint.latest(folder)
+
+
+@pytest.mark.parametrize(
+    ("folder", "arrays", "number", "said"),
+    [
+        ("file", ARRAYS, 1, "^no checkpoint can be written in .*/file: "),
+        (".", ARRAYS, -1, "^number must be .* not -1$"),
+        (".", ARRAYS, 1.5, "^number must be .* not 1.5$"),
+        (".", {"__metadata__": numpy.ones(2)}, 1, "^no array can be named '__metadata__', where"),
+    ],
+)
+def test_what_cannot_be_written_is_named(tmp_path, folder, arrays, number, said):
+    (tmp_path / "file").touch()
+    with pytest.raises((OSError, TypeError, ValueError), match=said):
+        checkpoint.save(tmp_path / folder, arrays, META, number)
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
@@ -159,9 +170,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.os, "fsync", full)
-    with pytest.raises(
-        OSError, match=f"^no checkpoint can be written in {tmp_path}: .*No space left"
-    ):
+    said = f"^no checkpoint can be written in {tmp_path}: .*No space left"
+    with pytest.raises(OSError, match=said):
         checkpoint.save(tmp_path, ARRAYS, META, 2)
     assert list(tmp_path.iterdir()) == [good]
 
@@ -185,9 +195,8 @@ def test_two_runs_in_one_folder_write_whole_checkpoints(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoint.os, "fsync", meanwhile)
     checkpoint.save(tmp_path, ARRAYS, {"of": "this run"}, 3)
-    assert [checkpoint.load(path)[1] for path in checkpoint.paths(tmp_path)] == [
-        {"of": "this run"}, META
-    ]  # fmt: skip
+    kept = [checkpoint.load(path)[1] for path in checkpoint.paths(tmp_path)]
+    assert kept == [{"of": "this run"}, META]
 
 
 def test_the_names_of_new_folders_are_on_the_disk_before_the_checkpoint(tmp_path, monkeypatch):
@@ -210,46 +219,29 @@ def test_another_program_may_delete_checkpoints_meanwhile(tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_a_file_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=f"can be written in {tmp_path / 'file'}"):
-        checkpoint.save(tmp_path / "file", ARRAYS, META, 1)
-
-
-@pytest.mark.parametrize("number", [-1, 1.5])
-def test_a_bad_number_is_named(tmp_path, number):
-    with pytest.raises((TypeError, ValueError), match=f"^number must be .* not {number}$"):
-        checkpoint.save(tmp_path, ARRAYS, META, number)
-
-
-def test_the_name_that_the_format_keeps_for_itself_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="^no array can be named '__metadata__', where the file"):
-        checkpoint.save(tmp_path, {"__metadata__": numpy.ones(2)}, META, 1)
-    assert not list(tmp_path.iterdir())
-
-
 WRITER = """
 import sys, numpy
 from d2l_gru import checkpoint
 for number in range(10**6):
-    checkpoint.save(sys.argv[1], {"a": numpy.full(20_000, number)}, {"number": number}, number)
+    path = checkpoint.save(sys.argv[1], {"a": numpy.full(20_000, number)}, {"at": number}, number)
+    print(path, flush=True)
 """
 
 
 @pytest.mark.processes
 def test_killed_while_writing_the_newest_is_always_whole(tmp_path):
-    for attempt in range(8):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path])
-        deadline = time.monotonic() + 30
-        while not checkpoint.paths(tmp_path) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.013 * attempt)
+    for attempt in range(4):
+        command = [sys.executable, "-c", WRITER, tmp_path]
+        writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for _ in range(attempt + 1):
+            assert writer.stdout.readline()
+        time.sleep(0.007 * attempt)  # at any moment of the next
         os.kill(writer.pid, signal.SIGKILL)
-        writer.wait()
+        writer.communicate()
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # none is refused
             _, arrays, meta = checkpoint.latest(tmp_path)
-        assert (arrays["a"] == meta["number"]).all()
+        assert (arrays["a"] == meta["at"]).all()
         for path in checkpoint.paths(tmp_path):
             checkpoint.load(path)
             path.unlink()

@@ -18,10 +18,6 @@ def f32(values):
     return np.array(values, dtype="float32")
 
 
-def close(a, b, atol):
-    numpy.testing.assert_allclose(a, b, rtol=0, atol=atol)
-
-
 @pytest.fixture
 def model():
     """A model whose weights and biases are all random, and large enough to matter."""
@@ -47,59 +43,43 @@ def run(model, X, H0):
 
 
 def test_gluon_resets_after_the_product_in_the_order_r_z_n(model, case):
-    X, _, H0 = case
-    p = ref.from_gluon(model.rnn, model.dense)
-    expected, H_expected, _ = ref.forward(ref.one_hot(X, V), H0, p, "after")
-    Y_hat, H1 = run(model, X, H0)
-    assert Y_hat.shape == (T * B, V)
-    close(Y_hat, expected, 1e-5)
-    close(H1, H_expected, 1e-5)
-
-
-def test_gradients_agree_with_the_reference(model, case):
     X, Y, H0 = case
     p = ref.from_gluon(model.rnn, model.dense)
+    expected, H_expected, _ = ref.forward(ref.one_hot(X, V), H0, p, "after")
     with autograd.record():
-        Y_hat, _ = model(np.array(X, dtype="int32"), [f32(H0[None])])
+        Y_hat, (H1,) = model(np.array(X, dtype="int32"), [f32(H0[None])])
         loss = gluon.loss.SoftmaxCrossEntropyLoss()(Y_hat, np.array(Y.T.reshape(-1))).mean()
     loss.backward()
+    numpy.testing.assert_allclose(Y_hat.asnumpy(), expected, rtol=0, atol=1e-5)
+    numpy.testing.assert_allclose(H1.asnumpy()[0], H_expected, rtol=0, atol=1e-5)
     expected = ref.gradients(ref.one_hot(X, V), H0, p, "after", Y)
     for name, grad in ref.gradients_from_gluon(model.rnn, model.dense).items():
         assert abs(expected[name]).max() > 1e-3, f"{name} has no gradient to compare"
         numpy.testing.assert_allclose(grad, expected[name], atol=1e-4, err_msg=name)
 
 
-def as_before(p):
-    """The nearest that reset-before comes: one bias for the candidate."""
-    merged = p | {"b_h": p["b_h"] + p["c_h"]}
-    del merged["c_h"]
-    return merged
-
-
-def test_gluon_does_not_reset_before_the_product(model, case):
+@pytest.mark.parametrize("reset", ["random", 1])
+def test_with_the_reset_gate_at_1_alone_it_is_the_gru_that_resets_before(model, case, reset):
     X, _, H0 = case
-    p = as_before(ref.from_gluon(model.rnn, model.dense))
+    if reset == 1:
+        model.rnn.l0_i2h_bias.data()[:H] = 50
+    p = ref.from_gluon(model.rnn, model.dense)
+    p["b_h"] = p["b_h"] + p.pop("c_h")  # the nearest that it comes: one bias for the candidate
     before, _, _ = ref.forward(ref.one_hot(X, V), H0, p, "before")
-    assert abs(run(model, X, H0)[0] - before).max() > 0.01
-
-
-def test_with_the_reset_gate_at_1_both_gru_are_one(model, case):
-    X, _, H0 = case
-    bias = model.rnn.l0_i2h_bias.data()
-    bias[:H] = 50
-    model.rnn.l0_i2h_bias.set_data(bias)
-    p = as_before(ref.from_gluon(model.rnn, model.dense))
-    before, _, _ = ref.forward(ref.one_hot(X, V), H0, p, "before")
-    close(run(model, X, H0)[0], before, 1e-5)
+    difference = abs(run(model, X, H0)[0] - before).max()
+    assert difference < 1e-5 if reset == 1 else difference > 0.01
 
 
 def test_two_minibatches_in_turn_are_one_long_minibatch(model, case):
+    """And the results of an update are arrays of their own: the next call leaves them alone."""
     X, _, H0 = case
+    first, (H1,) = model(np.array(X[:, :3], dtype="int32"), [f32(H0[None])])
+    second, (H2,) = model(np.array(X[:, 3:], dtype="int32"), [H1])
     whole, H_whole = run(model, X, H0)
-    first, H1 = run(model, X[:, :2], H0)
-    second, H2 = run(model, X[:, 2:], H1)
-    close(numpy.concatenate([first, second]), whole, 1e-6)
-    close(H2, H_whole, 1e-6)
+    found = numpy.concatenate([first.asnumpy(), second.asnumpy()])
+    numpy.testing.assert_allclose(found, whole, rtol=0, atol=1e-6)
+    numpy.testing.assert_allclose(H2.asnumpy()[0], H_whole, rtol=0, atol=1e-6)
+    assert model._active  # a graph
 
 
 def test_parameters_are_drawn_as_documented():
@@ -113,14 +93,11 @@ def test_parameters_are_drawn_as_documented():
             assert abs(param.data().asnumpy().std() - 0.01) < 0.0004, name
 
 
-def test_prepare_leaves_existing_parameters_alone(model):
+def test_prepare_leaves_existing_parameters_and_another_initializer_alone(model):
     before = [param.asnumpy() for param in model.parameters()]
     model.prepare(cpu())
     for old, new in zip(before, model.parameters(), strict=True):
         numpy.testing.assert_array_equal(old, new.asnumpy())
-
-
-def test_prepare_leaves_another_initializer_alone():
     model = d2l.RNNModel(rnn.GRU(H), V)
     model.initialize(init.Constant(0.25), ctx=cpu())
     model.prepare(cpu())
@@ -129,53 +106,30 @@ def test_prepare_leaves_another_initializer_alone():
 
 def test_frozen_parameters_are_not_trained(model):
     model.rnn.l0_i2h_weight.grad_req = "null"
-    trained = model.parameters()
-    assert len(trained) == 5
-    assert all(param.grad is not None for param in trained)
+    assert [param.grad is None for param in model.parameters()] == [False] * 5
 
 
-@pytest.mark.parametrize(
-    ("layer", "shapes"),
-    [
-        (lambda: rnn.GRU(H), [(1, 2, H)]),
-        (lambda: rnn.GRU(H, num_layers=2), [(2, 2, H)]),
-        (lambda: rnn.LSTM(H), [(1, 2, H), (1, 2, H)]),
-        (lambda: rnn.RNN(H), [(1, 2, H)]),
-    ],
-)
-def test_any_recurrent_layer_fits(layer, shapes):
-    model = d2l.RNNModel(layer(), V)
-    model.prepare(cpu())
-    state = model.begin_state(2, cpu())
-    assert [h.shape for h in state] == shapes and not any(h.any() for h in state)
-    Y_hat, state = model(np.ones((2, 3), dtype="int32"), state)
-    assert Y_hat.shape == (6, V) and [h.shape for h in state] == shapes
-
-
+@pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("layer", [rnn.GRU, rnn.LSTM, rnn.RNN])
-def test_the_parameters_are_laid_end_to_end_as_gluon_does(layer, case):
+def test_any_recurrent_layer_fits_and_computes_what_it_does_by_itself(layer, num_layers, case):
     X, _, _ = case
-    plain = layer(H, num_layers=2, input_size=V)
+    plain = layer(H, num_layers=num_layers, input_size=V)
     plain.initialize(init.Normal(1))
     inputs = npx.one_hot(np.array(X.T), V)
     expected, _ = plain(inputs, plain.begin_state(batch_size=B))
-    model = d2l.RNNModel(
-        layer(H, num_layers=2, params=plain.collect_params(), prefix=plain.prefix), V
-    )
+    same = {"params": plain.collect_params(), "prefix": plain.prefix}
+    model = d2l.RNNModel(layer(H, num_layers=num_layers, **same), V)
     states, _ = model.rnn(inputs, model.rnn.begin_state(batch_size=B))
-    close(states.asnumpy(), expected.asnumpy(), 1e-6)
+    numpy.testing.assert_allclose(states.asnumpy(), expected.asnumpy(), rtol=0, atol=1e-6)
     assert abs(states.asnumpy()).max() > 0.1
 
-
-def test_an_update_is_a_graph(model, case):
-    """Its results are arrays of their own: the next call leaves them alone."""
-    X = np.array(case[0], dtype="int32")
-    first, (H1,) = model(X, model.begin_state(B, cpu()))
-    kept = first.asnumpy(), H1.asnumpy()
-    model((X + 1) % V, [H1 + 1])
-    close(first.asnumpy(), kept[0], 0)
-    close(H1.asnumpy(), kept[1], 0)
-    assert model._active
+    model = d2l.RNNModel(layer(H, num_layers=num_layers), V)
+    model.prepare(cpu())
+    state = model.begin_state(2, cpu())
+    shapes = [(num_layers, 2, H)] * (2 if layer is rnn.LSTM else 1)
+    assert [h.shape for h in state] == shapes and not any(h.any() for h in state)
+    Y_hat, state = model(np.ones((2, 3), dtype="int32"), state)
+    assert Y_hat.shape == (6, V) and [h.shape for h in state] == shapes
 
 
 @pytest.mark.parametrize(

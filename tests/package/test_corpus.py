@@ -1,9 +1,11 @@
 """Where the text comes from: every way, and every way it can go wrong; all without a network."""
 
+import hashlib
 import os
 import pwd
 import subprocess
 import sys
+from pathlib import Path
 
 import pooch
 import pytest
@@ -14,12 +16,16 @@ from d2l_gru import corpus
 GOOD = b"The Time Traveller\r\n"
 
 
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path, monkeypatch):
     """Start with no folder, an empty cache, a network that must not be used, and a short text."""
     monkeypatch.delenv("D2L_GRU_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(corpus, "SHA256", corpus.hashlib.sha256(GOOD).hexdigest())
+    monkeypatch.setattr(corpus, "SHA256", sha256(GOOD))
 
     def refuse(*args, **options):
         raise AssertionError("the network was used")
@@ -31,13 +37,13 @@ def nowhere(tmp_path, monkeypatch):
 @pytest.fixture
 def network(monkeypatch):
     """Return a function that sets what the network answers: bytes, then perhaps an error."""
-    asked = []
 
     def answer(content=b"", error=None):
+        asked = []
+
         def download(url, output_file, pooch_instance, **options):
             asked.append(url)
-            with open(output_file, "wb") as file:
-                file.write(content)
+            Path(output_file).write_bytes(content)
             if error is not None:
                 raise error
 
@@ -62,173 +68,96 @@ def everything_in(folder):
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_folder_comes_first(tmp_path, cached, monkeypatch):
+def test_the_folder_comes_first_and_may_start_at_home(tmp_path, cached, monkeypatch):
     path = put(tmp_path / "folder" / "timemachine.txt", GOOD)
     put(cached, GOOD)
-    monkeypatch.setenv("D2L_GRU_DATA", str(path.parent))
-    assert corpus.find()[:4] == ("timemachine", path, corpus.SHA256, "found in D2L_GRU_DATA")
+    monkeypatch.setenv("HOME", str(path.parent))
+    for name in (str(path.parent), "~"):
+        monkeypatch.setenv("D2L_GRU_DATA", name)
+        assert corpus.find() == ("timemachine", path, sha256(GOOD), "found in D2L_GRU_DATA", False)
+    for content in (GOOD[:-1], GOOD.lower(), GOOD + b" ", b""):
+        path.write_bytes(content)
+        said = f"its SHA-256 is {sha256(content)}, not {sha256(GOOD)}"
+        with pytest.raises(ValueError, match=f"^{path} is not the expected text: {said}$"):
+            corpus.find()
+        assert path.read_bytes() == content  # it is left alone
+    for name in ("/absent", "~no-such-user"):
+        monkeypatch.setenv("D2L_GRU_DATA", name)
+        said = f"^D2L_GRU_DATA is '{name}', but {name}/timemachine.txt does not exist; set it to a"
+        with pytest.raises(FileNotFoundError, match=said):
+            corpus.find()
 
 
-def test_the_folder_may_start_at_home(tmp_path, monkeypatch):
-    path = put(tmp_path / "timemachine.txt", GOOD)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("D2L_GRU_DATA", "~")
-    assert corpus.find().path == path
+ERRORS = (
+    requests.ConnectionError, requests.Timeout, requests.HTTPError,
+    requests.exceptions.ChunkedEncodingError,
+)  # fmt: skip
 
 
-def test_a_folder_without_the_file_is_an_error(tmp_path, cached, monkeypatch):
-    put(cached, GOOD)  # is not used instead
-    monkeypatch.setenv("D2L_GRU_DATA", str(tmp_path / "absent"))
-    with pytest.raises(FileNotFoundError, match="folder that holds timemachine.txt") as caught:
-        corpus.find()
-    assert repr(str(tmp_path / "absent")) in str(caught.value) and "'sample'" in str(caught.value)
-
-
-def test_a_folder_of_an_unknown_user_is_an_error(monkeypatch):
-    monkeypatch.setenv("D2L_GRU_DATA", "~no-such-user")
-    with pytest.raises(FileNotFoundError, match="D2L_GRU_DATA is '~no-such-user'"):
-        corpus.find()
-
-
-@pytest.mark.parametrize("content", [GOOD[:-1], GOOD.lower(), GOOD + b" ", b""])
-def test_a_truncated_or_altered_file_is_an_error_and_left_alone(tmp_path, monkeypatch, content):
-    path = put(tmp_path / "timemachine.txt", content)
-    monkeypatch.setenv("D2L_GRU_DATA", str(tmp_path))
-    with pytest.raises(ValueError, match="not the expected text") as caught:
-        corpus.find()
-    found = corpus.hashlib.sha256(content).hexdigest()
-    assert all(part in str(caught.value) for part in (str(path), found, corpus.SHA256))
-    assert path.read_bytes() == content
-
-
-def test_the_word_sample_chooses_the_sample(cached, monkeypatch):
-    put(cached, GOOD)
-    monkeypatch.setenv("D2L_GRU_DATA", "sample")
+@pytest.mark.parametrize(
+    ("variable", "content", "sent", "name", "reason"),
+    [
+        ("sample", GOOD, None, "sample", "D2L_GRU_DATA=sample asks for it"),
+        ("", GOOD, None, "timemachine", "found in the cache"),
+        (None, GOOD, None, "timemachine", "found in the cache"),
+        (None, None, GOOD, "timemachine", "downloaded into the cache"),
+        (None, b"altered", GOOD, "timemachine", "downloaded into the cache"),
+        *[(None, None, error, "sample",
+           f"it is not in the cache and could not be downloaded ({error.__name__})")
+          for error in ERRORS],
+        (None, GOOD[:5], ERRORS[0], "sample",
+         "the cached copy was altered and could not be downloaded (ConnectionError)"),
+    ],
+)  # fmt: skip
+def test_then_come_the_cache_the_network_and_the_sample(
+    cached, network, monkeypatch, variable, content, sent, name, reason
+):
+    if variable is not None:
+        monkeypatch.setenv("D2L_GRU_DATA", variable)
+    if content is not None:
+        put(cached, content)
+    asked = network(GOOD[:7], sent()) if sent in ERRORS else network(sent)
+    path = cached if name == "timemachine" else corpus.SAMPLE
+    hash = sha256(GOOD if path == cached else path.read_bytes())
     found = corpus.find()
-    assert (found.name, found.path) == ("sample", corpus.SAMPLE)
-    assert found.sha256 == corpus.hashlib.sha256(corpus.SAMPLE.read_bytes()).hexdigest()
+    assert found == (name, path, hash, reason, name == "sample" and not variable)
+    assert asked == ([] if sent is None else [corpus.URL])
     assert corpus.describe(found) == (
-        "Corpus: the sample story stands in for The Time Machine, since "
-        "D2L_GRU_DATA=sample asks for it."
-    )
-
-
-@pytest.mark.parametrize("download", [True, False])
-@pytest.mark.parametrize("unset", [None, ""])
-def test_the_cache_comes_second(cached, monkeypatch, download, unset):
-    if unset is not None:
-        monkeypatch.setenv("D2L_GRU_DATA", unset)
-    put(cached, GOOD)
-    found = corpus.find(download)
-    assert found[:4] == ("timemachine", cached, corpus.SHA256, "found in the cache")
-    assert corpus.describe(found) == "Corpus: The Time Machine (found in the cache)."
-
-
-def test_without_a_download_an_empty_cache_means_the_sample(cached):
-    found = corpus.find(download=False)
-    assert found.name == "sample" and found.reason == "it is not in the cache"
-    assert not cached.parent.exists()
-    assert "sample story" in corpus.describe(found) and found.reason in corpus.describe(found)
-
-
-def test_an_altered_cache_is_not_used(cached):
-    put(cached, GOOD[:5])
-    found = corpus.find(download=False)
-    assert found.name == "sample" and found.reason == "the cached copy was altered"
-
-
-def test_a_good_download_is_cached_and_not_repeated(cached, network):
-    asked = network(GOOD)
-    assert corpus.find()[:4] == ("timemachine", cached, corpus.SHA256, "downloaded into the cache")
-    assert cached.read_bytes() == GOOD
-    assert corpus.find().reason == "found in the cache"
-    assert asked == [corpus.URL]
-    assert everything_in(cached.parent) == ["timemachine.txt"]
-
-
-def test_a_good_download_replaces_an_altered_copy(cached, network):
-    put(cached, b"altered")
-    network(GOOD)
-    assert corpus.find().reason == "downloaded into the cache"
-    assert cached.read_bytes() == GOOD
+        f"Corpus: The Time Machine ({reason})." if name == "timemachine"
+        else f"Corpus: the sample story stands in for The Time Machine, since {reason}."
+    )  # fmt: skip
+    if name == "timemachine":
+        assert cached.read_bytes() == GOOD and corpus.find().reason == "found in the cache"
+        assert everything_in(cached.parent) == ["timemachine.txt"] and len(asked) < 2
+    elif not variable:  # no half of a download, and without one the same but for the reason
+        assert everything_in(cached.parent) == ([] if content is None else ["timemachine.txt"])
+        assert corpus.find(download=False).reason == reason.partition(" and could")[0]
 
 
 @pytest.mark.parametrize("content", [b"<html>Log in</html>", GOOD[:-1], b""])
 def test_a_bad_download_is_an_error_and_never_cached(cached, network, content):
+    assert corpus.find(download=False).name == "sample" and not cached.parent.exists()
     network(content)
     for _ in range(2):
-        with pytest.raises(ValueError, match="not the expected text; nothing was kept") as caught:
+        with pytest.raises(ValueError) as caught:
             corpus.find()
-        assert corpus.URL in str(caught.value)
+        said = f"what {corpus.URL} sent is not the expected text; nothing was kept: "
+        assert str(caught.value).startswith(said)
+        assert all(hash in str(caught.value) for hash in (sha256(content), sha256(GOOD)))
         assert everything_in(cached.parent) == []
-    assert corpus.find(download=False).name == "sample"
 
 
-def test_a_bad_download_names_both_hashes(network):
-    network(b"other")
-    with pytest.raises(ValueError) as caught:
+@pytest.mark.parametrize("why", ["no permission to write", ".*Not a directory.*"])
+def test_a_cache_that_cannot_be_written_is_an_error(cached, network, monkeypatch, why):
+    asked = network(GOOD)
+    if why == "no permission to write":  # as for a user who is not root
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+    else:
+        put(cached.parents[1], b"a file")
+    said = rf"^the cache {cached.parent} cannot be written \({why}\); set XDG_CACHE_HOME to"
+    with pytest.raises(OSError, match=said):
         corpus.find()
-    found = corpus.hashlib.sha256(b"other").hexdigest()
-    assert found in str(caught.value) and corpus.SHA256 in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        requests.ConnectionError("no route"),
-        requests.Timeout("slow"),
-        requests.HTTPError("404"),
-        requests.exceptions.ChunkedEncodingError("broke off"),
-    ],
-)
-def test_a_refused_or_broken_download_means_the_sample(cached, network, error):
-    network(GOOD[:7], error)
-    found = corpus.find()
-    assert found.name == "sample"
-    assert "not in the cache and could not be downloaded" in found.reason
-    assert type(error).__name__ in found.reason
-    assert everything_in(cached.parent) == []
-
-
-def test_an_altered_cache_without_a_network_means_the_sample_with_both_reasons(cached, network):
-    put(cached, b"altered")
-    network(error=requests.ConnectionError())
-    found = corpus.find()
-    assert found.name == "sample"
-    assert found.reason.startswith("the cached copy was altered and could not be downloaded")
-    assert everything_in(cached.parent) == ["timemachine.txt"]  # and no half of a download
-
-
-def test_a_file_in_the_way_of_the_cache_is_an_error(tmp_path, network):
-    asked = network(GOOD)
-    put(tmp_path / "cache", b"a file")
-    unwritable(tmp_path)
-    assert asked == [] and (tmp_path / "cache").read_bytes() == b"a file"
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to any folder")
-def test_a_read_only_cache_is_an_error(tmp_path, cached, network):
-    asked = network(GOOD)
-    cached.parent.mkdir(parents=True)
-    cached.parent.chmod(0o500)
-    unwritable(tmp_path)
     assert asked == []
-
-
-def test_a_cache_without_permission_is_an_error(tmp_path, network, monkeypatch):
-    asked = network(GOOD)
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as for a user who is not root
-    assert "cannot be written (no permission to write); set" in unwritable(tmp_path)
-    assert asked == []
-
-
-def unwritable(tmp_path):
-    with pytest.raises(OSError, match="cannot be written") as caught:
-        corpus.find()
-    message = str(caught.value)
-    assert str(tmp_path / "cache" / "d2l_gru") in message
-    assert "XDG_CACHE_HOME" in message and "D2L_GRU_DATA" in message
-    return message
 
 
 def test_a_request_goes_to_the_published_address_and_does_not_wait_for_ever(monkeypatch):
@@ -246,13 +175,13 @@ def test_a_request_goes_to_the_published_address_and_does_not_wait_for_ever(monk
 
 
 def test_the_command_says_in_one_line_what_is_wrong(tmp_path, monkeypatch):
-    (tmp_path / corpus.FILE).write_bytes(b"other")
+    put(tmp_path / corpus.FILE, b"other")
     monkeypatch.setenv("D2L_GRU_DATA", str(tmp_path))
     command = [sys.executable, "-m", "d2l_gru.corpus"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert str(tmp_path / corpus.FILE) in line and "is not the expected text" in line
+    assert line.startswith(f"{tmp_path / corpus.FILE} is not the expected text")
 
 
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):

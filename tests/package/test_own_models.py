@@ -1,5 +1,6 @@
 """Models as readers write them, in both frameworks: a Block or Module, and no more."""
 
+import frameworks
 import mxnet
 import numpy
 import pytest
@@ -14,14 +15,17 @@ pytestmark = pytest.mark.usefixtures("torch", "seeded")
 VOCAB = d2l_gru.Vocab(list("time traveller"))
 V, H = len(VOCAB), 6
 IDS = VOCAB[list("time traveller " * 8)]
+layers = pytest.mark.parametrize(
+    ("layer", "use_random_iter"), [("GRU", False), ("LSTM", True), ("LSTM", False), ("RNN", True)]
+)
 
 
 class Block(gluon.nn.Block):
     """As in the notebook on RNNs of 2019."""
 
-    def __init__(self, layer=None):
+    def __init__(self, layer="GRU"):
         super().__init__()
-        self.rnn, self.dense = layer or rnn.GRU(H), gluon.nn.Dense(V)
+        self.rnn, self.dense = getattr(rnn, layer)(H), gluon.nn.Dense(V)
 
     def forward(self, X, state):
         Y, state = self.rnn(npx.one_hot(X.T, V), state)
@@ -31,7 +35,7 @@ class Block(gluon.nn.Block):
         return self.rnn.begin_state(*args, **kwargs)
 
 
-def module(layer="GRU", bias=True):
+def module(layer="GRU"):
     """Return a Module whose state is that of its layer: a tensor, or two for an LSTM."""
     import torch
 
@@ -52,25 +56,32 @@ def module(layer="GRU", bias=True):
     return Module()
 
 
+def own(framework):
+    if framework.name == "torch":
+        return module()
+    (block := Block()).initialize()
+    return block
+
+
 def loader(package, use_random_iter=False):
     return package.SeqDataLoader(IDS, 4, 5, use_random_iter)
 
 
-@pytest.mark.parametrize("layer", [rnn.GRU, rnn.LSTM, rnn.RNN])
-@pytest.mark.parametrize("use_random_iter", [False, True])
+@layers
 def test_a_plain_block_trains_as_the_model_of_the_package(layer, use_random_iter):
-    plain, ours, split = Block(layer(H)), d2l_gru.RNNModel(layer(H), V), Block(layer(H))
+    models = plain, replica, split = [Block(layer) for _ in range(3)]
+    ours = d2l_gru.RNNModel(getattr(rnn, layer)(H), V)
     ours.prepare(cpu())
-    X, _ = next(iter(loader(d2l_gru)))
-    for model, device in ((plain, cpu()), (split, cpu(1))):
+    for model, device in zip(models, (cpu(), cpu(), cpu(1)), strict=True):
         model.initialize(ctx=device)
-        model(X.as_in_ctx(device), model.begin_state(batch_size=4, ctx=device))
-    for a, b in zip(ours.parameters(), plain.collect_params().values(), strict=True):
-        b.set_data(a)
-    pair, histories = DataParallel([clone(plain), split]), []
+        X = np.zeros((4, 1), dtype="int32", ctx=device)
+        model(X, model.begin_state(batch_size=4, ctx=device))
+        for a, b in zip(ours.parameters(), model.collect_params().values(), strict=True):
+            b.set_data(a)
+    pair, histories = DataParallel([replica, split]), []
     for model in (ours, plain):
         d2l_gru.set_seed(1)
-        histories.append(d2l_gru.train(model, loader(d2l_gru, use_random_iter), 1, 3, cpu()))
+        histories.append(d2l_gru.train(model, loader(d2l_gru, use_random_iter), 1, 2, cpu()))
     assert histories[0].perplexity == pytest.approx(histories[1].perplexity, rel=1e-6)
     d2l_gru.set_seed(1)
     for perplexity in histories[0].perplexity:
@@ -82,38 +93,20 @@ def test_a_plain_block_trains_as_the_model_of_the_package(layer, use_random_iter
         d2l_gru.predict("time", 9, plain, VOCAB, cpu(1))
 
 
-def clone(block):
-    new = Block(type(block.rnn)(H))
-    new.initialize()
-    new(np.zeros((1, 1), dtype="int32"), new.begin_state(batch_size=1))
-    for a, b in zip(block.collect_params().values(), new.collect_params().values(), strict=True):
-        b.set_data(a.data())
-    return new
-
-
-def test_a_block_without_values_gets_those_of_the_package(capsys):
-    d2l_gru.train_ch8(model := Block(), loader(d2l_gru), VOCAB, 1, 1, cpu())
-    assert abs(model.rnn.l0_h2h_weight.data().asnumpy().std()) < 0.05
-    assert len(capsys.readouterr().out.splitlines()) == 3
-
-
-@pytest.mark.parametrize("layer", ["GRU", "LSTM", "RNN"])
-@pytest.mark.parametrize("use_random_iter", [False, True])
+@layers
 def test_a_plain_module_trains_as_the_model_of_the_package(layer, use_random_iter, torch):
-    plain = module(layer)
-    ours = on_torch.RNNModel(getattr(torch.nn, layer)(V, H), V)
-    captured, of_package = module(layer), on_torch.RNNModel(getattr(torch.nn, layer)(V, H), V)
-    for model in (plain, captured, of_package):
-        model.load_state_dict(ours.state_dict())
+    plain, captured = module(layer), module(layer)
+    ours, of_package = (on_torch.RNNModel(getattr(torch.nn, layer)(V, H), V) for _ in range(2))
     histories = []
     for model, train in (
-        (ours, on_torch.train),
-        (plain, on_torch.train),
-        (captured, on_torch.train_captured),
-        (of_package, on_torch.train_captured),
-    ):
+        (ours, on_torch.train), (plain, on_torch.train),
+        (captured, on_torch.train_captured), (of_package, on_torch.train_captured),
+    ):  # fmt: skip
+        if model is ours:
+            start = {name: value.clone() for name, value in ours.state_dict().items()}
+        model.load_state_dict(start)
         on_torch.set_seed(1)
-        histories.append(train(model, loader(on_torch, use_random_iter), 1, 3, "cpu").perplexity)
+        histories.append(train(model, loader(on_torch, use_random_iter), 1, 2, "cpu").perplexity)
     for other in histories[1:]:
         assert other == pytest.approx(histories[0], rel=1e-6)
     texts = {on_torch.predict("time", 9, model, VOCAB, "cpu") for model in (ours, plain, captured)}
@@ -121,7 +114,7 @@ def test_a_plain_module_trains_as_the_model_of_the_package(layer, use_random_ite
     for call in (
         lambda: on_torch.predict("time", 9, plain, VOCAB, "meta"),
         lambda: on_torch.train(plain, loader(on_torch), 1, 1, "meta"),
-        lambda: on_torch.predict("time", 9, on_torch.RNNModel(ours.rnn, V), VOCAB, "meta"),
+        lambda: on_torch.predict("time", 9, ours, VOCAB, "meta"),
     ):
         with pytest.raises(ValueError, match="the model is on cpu, but meta is asked for"):
             call()
@@ -130,24 +123,10 @@ def test_a_plain_module_trains_as_the_model_of_the_package(layer, use_random_ite
         on_torch.train(plain.to("meta"), loader(on_torch), 1, 1, "meta")
 
 
-def test_a_layer_of_each_kind_is_the_same_in_both_frameworks(torch):
-    """The twins are given the same numbers by hand; both stack the gates of each kind alike."""
-    for kind, layers in (("LSTM", 2), ("RNN", 1), ("GRU", 2)):
-        make = {"activation": "tanh"} if kind == "RNN" else {}
-        theirs = d2l_gru.RNNModel(getattr(rnn, kind)(H, num_layers=layers, **make), V)
-        theirs.prepare(cpu())
-        ours = on_torch.RNNModel(getattr(torch.nn, kind)(V, H, layers), V)
-        rng = numpy.random.default_rng(0)
-        for a, b in zip(theirs.parameters(), ours.parameters(), strict=True):
-            a[:] = rng.normal(size=a.shape)
-            b.data = torch.tensor(a.asnumpy())
-        histories = []
-        for d2l, model, device in ((d2l_gru, theirs, cpu()), (on_torch, ours, "cpu")):
-            d2l.set_seed(0)
-            histories.append(d2l.train(model, loader(d2l), 0.1, 2, device))
-        numpy.testing.assert_allclose(*(h.perplexity for h in histories), rtol=1e-4)
-        text = d2l_gru.predict("time", 9, theirs, VOCAB, cpu())
-        assert on_torch.predict("time", 9, ours, VOCAB, "cpu") == text
+def test_a_block_without_values_gets_those_of_the_package(capsys):
+    d2l_gru.train_ch8(model := Block(), loader(d2l_gru), VOCAB, 1, 1, cpu())
+    assert abs(model.rnn.l0_h2h_weight.data().asnumpy().std()) < 0.05
+    assert len(capsys.readouterr().out.splitlines()) == 3
 
 
 def begin_states():
@@ -182,72 +161,41 @@ def test_a_first_state_in_any_order_that_can_be_told_apart():
                 on_torch.train_epoch(model, loader(on_torch), 1, "cpu")
 
 
-def test_a_class_of_2019_that_is_no_block():
-    ours = d2l_gru.RNNModelScratch(
-        V, H, cpu(), d2l_gru.get_params, d2l_gru.init_gru_state, d2l_gru.gru
-    )
+def test_a_class_that_is_no_block_and_no_module(framework, torch):
+    d2l, device, ours = framework.d2l, framework.cpu, framework.drawn("scratch", V, H)
 
     class Scratch:
         def __init__(self):
-            self.params = [param.copy() for param in ours.params]
-            for param in self.params:
-                param.attach_grad()
+            self.params = [framework.leaf(framework.numpy(param)) for param in ours.params]
 
-        def begin_state(self, batch_size, ctx):
-            return d2l_gru.init_gru_state(batch_size, H, ctx)
+        def begin_state(self, batch_size, where):
+            return d2l.init_gru_state(batch_size, H, where)
 
         def __call__(self, X, state):
-            return d2l_gru.gru(npx.one_hot(X.T, V), state, self.params)
+            inputs = npx.one_hot(X.T, V) if framework.name == "mxnet" else torch.eye(V)[X.T]
+            return d2l.gru(inputs, state, self.params)
 
     theirs, histories = Scratch(), []
     for model in (ours, theirs):
-        d2l_gru.set_seed(1)
-        histories.append(d2l_gru.train(model, loader(d2l_gru), 1, 2, cpu()).perplexity)
-    assert histories[0] == histories[1]
-    assert float(d2l_gru.grad_clipping(theirs, 1)) <= 1.0001
-    theirs.parameters = lambda: theirs.params
-    with pytest.raises(ValueError, match=r"the model is on cpu\(0\), but cpu\(1\) is needed"):
-        d2l_gru.train(theirs, loader(d2l_gru), 1, 1, cpu(1))
-    del theirs.parameters, theirs.params
-    theirs.__class__.__call__ = lambda self, X, state: ours(X, state)
-    with pytest.raises(TypeError, match=r"must be a Block or have parameters\(\)"):
-        d2l_gru.train_epoch(theirs, loader(d2l_gru), 1, cpu())
-
-
-def test_a_class_of_d2l_that_is_no_module(torch):
-    ours = on_torch.RNNModelScratch(
-        V, H, "cpu", on_torch.get_params, on_torch.init_gru_state, on_torch.gru
-    )
-
-    class Scratch:
-        def __init__(self):
-            self.params = [param.detach().clone().requires_grad_() for param in ours.params]
-
-        def begin_state(self, batch_size, device):
-            return on_torch.init_gru_state(batch_size, H, device)
-
-        def __call__(self, X, state):
-            inputs = torch.nn.functional.one_hot(X.T, V).float()
-            return on_torch.gru(inputs, state, self.params)
-
-    theirs, histories = Scratch(), []
-    for model in (ours, theirs):
-        on_torch.set_seed(1)
-        histories.append(on_torch.train(model, loader(on_torch), 1, 2, "cpu").perplexity)
-    assert histories[0] == histories[1] and float(on_torch.grad_clipping(theirs, 1)) <= 1.0001
+        d2l.set_seed(1)
+        histories.append(d2l.train(model, loader(d2l), 1, 2, device).perplexity)
+    assert histories[0] == histories[1] and float(d2l.grad_clipping(theirs, 1)) <= 1.0001
+    if framework.name == "mxnet":
+        theirs.parameters = lambda: theirs.params
+        with pytest.raises(ValueError, match=r"the model is on cpu\(0\), but cpu\(1\) is needed"):
+            d2l.train(theirs, loader(d2l), 1, 1, cpu(1))
+        del theirs.parameters
     del theirs.params
-    theirs.__class__.__call__ = lambda self, X, state: ours(X, state)
-    with pytest.raises(TypeError, match=r"must be a Module or have parameters\(\)"):
-        on_torch.train_epoch(theirs, loader(on_torch), 1, "cpu")
+    Scratch.__call__ = lambda self, X, state: ours(X, state)
+    with pytest.raises(TypeError, match=r"must be a (Block|Module) or have parameters\(\)"):
+        d2l.train_epoch(theirs, loader(d2l), 1, device)
 
 
 def test_a_first_state_may_be_asked_for_as_in_2019_or_without_a_device(torch, monkeypatch):
     monkeypatch.setenv("D2L_GRU_DEVICE", "cpu:1")
     concise, there = d2l_gru.RNNModel(rnn.GRU(H), V), d2l_gru.RNNModel(rnn.LSTM(H), V)
     there.prepare(cpu(2))
-    scratch = d2l_gru.RNNModelScratch(
-        V, H, cpu(2), d2l_gru.get_params, d2l_gru.init_gru_state, d2l_gru.gru
-    )
+    scratch = frameworks.of("mxnet").drawn("scratch", V, H, cpu(2))
     for model, device in ((concise, cpu(1)), (there, cpu(2)), (scratch, cpu(2))):
         for state in (model.begin_state(batch_size=3), model.begin_state(3, ctx=device)):
             assert {(H0.shape[-2], H0.ctx) for H0 in state} == {(3, device)}
@@ -258,32 +206,24 @@ def test_a_first_state_may_be_asked_for_as_in_2019_or_without_a_device(torch, mo
 # What a model must not give.
 
 
-def test_ids_that_a_model_has_no_logits_for_are_refused_before_an_update(torch):
-    plain, block = module(), Block()
-    block.initialize()
+def test_ids_that_a_model_has_no_logits_for_are_refused_before_an_update(framework):
+    d2l, device, model = framework.d2l, framework.cpu, own(framework)
+    before = str(model.dense.bias.data)
     for x, y, found in ((0, V, f"Y holds {V}"), (-1, 0, "X holds -1")):
-        X, Y = torch.full((4, 5), x), torch.full((4, 5), y)
-        before = plain.dense.bias.detach().clone()
+        pair = [framework.ids(numpy.full((4, 5), value)) for value in (x, y)]
         with pytest.raises(ValueError, match=found):
-            on_torch.train_epoch(plain, [(X, Y)], 1, "cpu")
-        assert torch.equal(plain.dense.bias, before)
-        with pytest.raises(ValueError, match=found):
-            d2l_gru.train_epoch(block, [(np.array(X.numpy()), np.array(Y.numpy()))], 1, cpu())
+            d2l.train_epoch(model, [pair], 1, device)
+    assert str(model.dense.bias.data) == before
 
 
-def test_logits_of_another_shape_are_refused(torch):
-    plain, block = module(), Block()
-    block.initialize()
-    for d2l, model, device in ((on_torch, plain, "cpu"), (d2l_gru, block, cpu())):
-        forward = model.forward
-        model.forward = lambda X, state: (forward(X, state)[0].reshape(5, 4, V), state)  # noqa: B023
-        with pytest.raises(ValueError, match=r"here \(20, vocab_size\), not \(5, 4, "):
-            d2l.train_epoch(model, loader(d2l), 1, device)
-    other = d2l_gru.Vocab(list("time"))
-    for d2l, model, device in ((on_torch, module(), "cpu"), (d2l_gru, block, cpu())):
-        with pytest.raises(ValueError, match=f"vocabulary of {V} tokens, but vocab has 5"):
-            model.forward = type(model).forward.__get__(model)
-            d2l.predict("time", 2, model, other, device)
+def test_logits_of_another_shape_or_vocabulary_are_refused(framework):
+    d2l, device, model = framework.d2l, framework.cpu, own(framework)
+    with pytest.raises(ValueError, match=f"vocabulary of {V} tokens, but vocab has 5"):
+        d2l.predict("time", 2, model, d2l_gru.Vocab(list("time")), device)
+    forward = model.forward
+    model.forward = lambda X, state: (forward(X, state)[0].reshape(5, 4, V), state)
+    with pytest.raises(ValueError, match=r"here \(20, vocab_size\), not \(5, 4, "):
+        d2l.train_epoch(model, loader(d2l), 1, device)
 
 
 # First states that are trained.
@@ -314,8 +254,5 @@ def test_a_captured_step_starts_where_the_model_does(torch):
         for param in model.params:
             param.data *= 50
         for order in (True, False):
-            history = train(model, loader(on_torch, order), 1, 2, "cpu")
-            histories.append(history.perplexity)
-    assert histories[0] == pytest.approx(histories[2]) and histories[1] == pytest.approx(
-        histories[3]
-    )
+            histories += train(model, loader(on_torch, order), 1, 2, "cpu").perplexity
+    assert histories[:4] == pytest.approx(histories[4:])

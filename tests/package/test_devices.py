@@ -1,0 +1,188 @@
+"""Devices: the choice, and whole runs on one that is not the default."""
+
+import re
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from mxnet import cpu, gpu, np, npx
+from mxnet.gluon import rnn
+from strategies import any_text
+
+import d2l_gru as d2l
+from d2l_gru import devices
+from d2l_gru.install import nvidia
+from d2l_gru.mxnet import device
+
+pytestmark = pytest.mark.usefixtures("seeded")
+
+# To MXNet cpu(1) is another device than cpu(0), on any machine.
+HERE, ELSEWHERE = cpu(0), cpu(1)
+V, H = 5, 4
+VOCAB = d2l.Vocab(list("abcd"))
+
+
+def scratch(device):
+    return d2l.RNNModelScratch(V, H, device, d2l.get_params, d2l.init_gru_state, d2l.gru)
+
+
+def concise(device):
+    model = d2l.RNNModel(rnn.GRU(H), V)
+    model.prepare(device)
+    return model
+
+
+both = pytest.mark.parametrize("make", [scratch, concise])
+
+
+@pytest.fixture
+def loader():
+    return d2l.SeqDataLoader([1, 2, 3, 4] * 10, 2, 3)
+
+
+# The choice
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Return a function that sets the number of GPUs, and what the variable says."""
+
+    def there(count, variable=""):
+        monkeypatch.setattr(npx, "num_gpus", lambda: count)
+        monkeypatch.setenv(devices.VARIABLE, variable)
+
+    return there
+
+
+def parse(text, gpus=()):
+    return devices.parse(text, "device", lambda: gpus, "a framework")
+
+
+@given(st.sampled_from(["cpu", "gpu"]), st.integers(0, 9999))
+def test_the_name_of_a_device_is_read(kind, number):
+    assert parse(f"{kind}:{number}", [number]) == (kind, number)
+    assert parse(kind, [0]) == (kind, 0)
+    if kind == "gpu":
+        with pytest.raises(ValueError, match=f"device is 'gpu:{number}', but a framework can use"):
+            parse(f"gpu:{number}", [number + 1])
+
+
+@given(any_text | st.from_regex(r"\A\s?[cg]pu:?\S{0,6}\s?\Z"))
+def test_any_other_name_is_refused_and_named(text):
+    assume(not re.fullmatch("[cg]pu(:[0-9]{1,4})?", text))
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        parse(text, range(10_000))
+
+
+@pytest.mark.parametrize(
+    ("count", "variable", "chosen", "every"),
+    [
+        (0, "", [cpu(), cpu()], [cpu()]),
+        (1, "", [gpu(0), cpu()], [gpu(0)]),
+        (2, "", [gpu(0), gpu(1), cpu()], [gpu(0), gpu(1)]),
+        (2, "cpu", [cpu(), cpu()], [cpu()]),
+        (2, "cpu:1", [cpu(1), cpu(1)], [cpu(1)]),
+        (2, "gpu", [gpu(0), gpu(1)], [gpu(0), gpu(1)]),
+        (2, "gpu:1", [gpu(1), gpu(1)], [gpu(1)]),
+    ],
+)
+def test_a_gpu_that_is_there_is_taken_unless_the_variable_chooses(
+    gpus, count, variable, chosen, every
+):
+    gpus(count, variable)
+    assert [d2l.try_gpu(i) for i in range(len(chosen))] == chosen
+    assert d2l.try_gpu() == chosen[0] and d2l.try_all_gpus() == every
+
+
+@pytest.mark.parametrize(
+    ("count", "variable", "i"),
+    [
+        (2, "gpu:0", 1), (2, "gpu:1", 2),  # the one that is chosen never becomes another
+        (2, "gpu:2", 0), (2, "gpu:10", 0), (2, "gpu", 2), (0, "gpu", 0), (0, "gpu", 1),
+        (2, "GPU", 0), (2, "gpu:", 0), (2, "gpu:-1", 0), (2, "cpu:", 0), (2, "gpu:1 ", 0),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_never_another(gpus, count, variable, i, snapshot):
+    gpus(count, variable)
+    with pytest.raises(ValueError) as caught:
+        d2l.try_gpu(i)
+    assert str(caught.value) == snapshot
+    if i == 0:
+        with pytest.raises(ValueError, match=f"^{re.escape(str(caught.value))}$"):
+            d2l.try_all_gpus()
+
+
+def test_a_name_is_one_device(gpus):
+    gpus(2)
+    names = {"cpu": cpu(), "cpu:1": cpu(1), "gpu": gpu(0), "gpu:0": gpu(0), "gpu:1": gpu(1)}
+    assert {name: device.parse_device(name) for name in names} == names
+    with pytest.raises(ValueError, match="^device is 'gpu:2', but MXNet can use gpu:0, gpu:1 here"):
+        device.parse_device("gpu:2")
+    with pytest.raises(ValueError, match="^--device must"):
+        device.parse_device("", "--device")
+
+
+def test_a_gpu_without_code_is_not_taken(monkeypatch, gpus):
+    gpus(2)
+    there = [nvidia.Gpu(0, "H100", (9, 0)), nvidia.Gpu(1, "A100", (8, 0))]
+    monkeypatch.setattr(nvidia, "find_driver", lambda: nvidia.Driver((12, 4), there))
+    assert d2l.try_gpu() == cpu() and d2l.try_gpu(1) == gpu(1) and d2l.try_all_gpus() == [gpu(1)]
+    gpus(2, "gpu:0")
+    with pytest.raises(ValueError, match="can use gpu:1 here"):
+        d2l.try_gpu()
+
+
+def test_try_gpu_on_this_machine():
+    assert (d2l.try_gpu().device_type == "gpu") == (npx.num_gpus() > 0)
+
+
+# Elsewhere
+
+
+@both
+def test_everything_lives_on_the_device_that_is_asked_for(make, loader):
+    model = make(ELSEWHERE)
+    assert all(h.ctx == ELSEWHERE for h in model.begin_state(2, ELSEWHERE))
+    assert len(d2l.train(model, loader, 1, 1, ELSEWHERE).perplexity) == 1
+    assert all(p.ctx == p.grad.ctx == ELSEWHERE for p in model.parameters())
+    assert d2l.predict("abc", 0, model, VOCAB, ELSEWHERE) == "abc"
+    assert d2l.predict("abc", 4, model, VOCAB, ELSEWHERE, temperature=0.5).startswith("abc")
+    assert d2l.predict_ch8("abc", 0, model, VOCAB, ELSEWHERE) == "abc"
+
+
+def test_without_a_device_the_choice_is_try_gpu_s(loader):
+    trained, completed = d2l.RNNModel(rnn.GRU(H), V), d2l.RNNModel(rnn.GRU(H), V)
+    d2l.train(trained, loader, 1, 1)
+    assert d2l.predict("abc", 1, completed, VOCAB).startswith("abc")
+    for model in (trained, completed):
+        assert all(param.ctx == d2l.try_gpu() for param in model.parameters())
+
+
+@both
+def test_a_model_ids_or_a_state_elsewhere_is_an_error_that_names_both_devices(
+    make, loader, snapshot
+):
+    model, before = make(ELSEWHERE), []
+    for call in (
+        lambda: d2l.train(model, loader, 1, 1, HERE, on_epoch=before.append),
+        lambda: d2l.predict("a", 1, model, VOCAB, HERE),
+        lambda: model.prepare(HERE),
+    ):
+        with pytest.raises(ValueError, match=r"cpu\(1\).*but cpu\(0\)"):
+            call()
+    assert before == []
+    model, (X, _) = make(HERE), next(iter(loader))
+    for ids, state in [(ELSEWHERE, HERE), (HERE, ELSEWHERE)]:
+        with pytest.raises(ValueError) as caught:
+            model(X.as_in_ctx(ids), model.begin_state(2, state))
+        assert str(caught.value) == snapshot
+
+
+def test_gru_names_the_array_that_is_elsewhere():
+    inputs, (H0,) = np.zeros((3, 2, V)), d2l.init_gru_state(2, H, HERE)
+    params = d2l.get_params(V, H, HERE)
+    with pytest.raises(ValueError, match=r"H is on cpu\(1\), but cpu\(0\)"):
+        d2l.gru(inputs, (H0.as_in_ctx(ELSEWHERE),), params)
+    params[7] = params[7].as_in_ctx(ELSEWHERE)
+    with pytest.raises(ValueError, match=r"W_hh is on cpu\(1\), but cpu\(0\)"):
+        d2l.gru(inputs, (H0,), params)

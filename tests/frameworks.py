@@ -47,6 +47,7 @@ class MXNet(Framework):
         import d2l_gru
 
         self.d2l, self.mxnet, self.cpu = d2l_gru, mxnet, mxnet.cpu()
+        self.elsewhere = mxnet.cpu(1)
 
     def array(self, values, dtype="float32"):
         return self.mxnet.np.array(values, dtype=dtype)
@@ -102,6 +103,7 @@ class Torch(Framework):
         import d2l_gru.torch
 
         self.d2l, self.cpu = d2l_gru.torch, self.torch.device("cpu")
+        self.elsewhere = self.torch.device("meta")
 
     def array(self, values, dtype="float32"):
         return self.torch.tensor(numpy.asarray(values), dtype=getattr(self.torch, dtype))

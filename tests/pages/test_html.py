@@ -254,13 +254,3 @@ def test_with_a_public_address_pages_open_elsewhere(pages, tmp_path):
         "https://mybinder.org/v2/gh/someone/gru/main?urlpath=lab/tree/book/gru-scratch.ipynb",
         "https://colab.research.google.com/github/someone/gru/blob/main/book/gru-scratch.ipynb",
     }
-
-
-def test_pages_are_made_anew_where_their_style_changed(tmp_path):
-    """Sphinx compares the digest with that of its last build."""
-    edition, style = load("edition"), tmp_path / "a.css"
-    style.write_text("a {}")
-    before = edition.digest(tmp_path.glob("*"))
-    assert edition.digest(tmp_path.glob("*")) == before
-    style.write_text("b {}")
-    assert edition.digest(tmp_path.glob("*")) != before

@@ -47,6 +47,7 @@ class MXNet(Framework):
         import d2l_gru
 
         self.d2l, self.mxnet, self.cpu = d2l_gru, mxnet, mxnet.cpu()
+        self.elsewhere = mxnet.cpu(1)
 
     def array(self, values, dtype="float32"):
         return self.mxnet.np.array(values, dtype=dtype)
@@ -56,8 +57,11 @@ class MXNet(Framework):
         param = self.array(values, dtype)
         param.attach_grad()
         if grad is not None:
-            param.grad[:] = self.array(grad)
+            self.set_grad(param, grad)
         return param
+
+    def set_grad(self, param, grad):
+        param.grad[:] = self.array(grad)
 
     def numpy(self, array):
         return array.asnumpy()
@@ -99,6 +103,7 @@ class Torch(Framework):
         import d2l_gru.torch
 
         self.d2l, self.cpu = d2l_gru.torch, self.torch.device("cpu")
+        self.elsewhere = self.torch.device("meta")
 
     def array(self, values, dtype="float32"):
         return self.torch.tensor(numpy.asarray(values), dtype=getattr(self.torch, dtype))
@@ -106,8 +111,11 @@ class Torch(Framework):
     def leaf(self, values, grad=None, dtype="float32"):
         param = self.array(values, dtype).requires_grad_()
         if grad is not None:
-            param.grad = self.array(grad)
+            self.set_grad(param, grad)
         return param
+
+    def set_grad(self, param, grad):
+        param.grad = self.array(grad)
 
     def numpy(self, tensor):
         return tensor.detach().numpy().copy()

@@ -165,31 +165,3 @@ def test_a_new_model_moves_to_the_device_once(torch, monkeypatch):
     assert moved == [torch.device("cuda:0"), torch.device("cpu")]
     with pytest.raises(ValueError, match="the model is on cpu, but cuda:0 is asked for"):
         model.prepare("cuda:0")
-
-
-# Their minibatches.
-
-
-@pytest.mark.parametrize("use_random_iter", [False, True])
-def test_both_frameworks_read_minibatches_of_the_same_ids(use_random_iter):
-    found, name = [], "seq_data_iter_random" if use_random_iter else "seq_data_iter_consecutive"
-    for package in (d2l_gru, d2l):
-        package.set_seed(3)
-        loader = list(package.SeqDataLoader(range(200), 4, 7, use_random_iter))
-        package.set_seed(3)
-        assert len(list(getattr(package, name)(range(200), 4, 7))) == len(loader) > 3
-        found.append(loader)
-    for (X, Y), (A, B) in zip(*found, strict=True):
-        assert str(A.dtype) == str(B.dtype) == "torch.int64"
-        numpy.testing.assert_array_equal(A.numpy(), X.asnumpy())
-        numpy.testing.assert_array_equal(B.numpy(), Y.asnumpy())
-
-
-@pytest.mark.parametrize("size", [(2, 3), (4, 5, True, 101)])
-def test_both_frameworks_load_the_same_story(monkeypatch, size):
-    monkeypatch.setenv("D2L_GRU_DATA", "sample")
-    theirs, their_vocab = d2l_gru.load_data_time_machine(*size)
-    ours, vocab = d2l.load_data_time_machine(*size)
-    numpy.testing.assert_array_equal(ours.corpus, theirs.corpus)
-    assert vocab.token_freqs == their_vocab.token_freqs
-    assert (ours.batch_size, ours.num_steps, ours.use_random_iter) == (*size, False)[:3]

@@ -329,12 +329,6 @@ def test_a_checkpoint_that_no_run_wrote_is_refused_wherever_it_is_read(text, tmp
 # Texts.
 
 
-@pytest.mark.parametrize(("max_tokens", "kept"), [(-1, len(TEXT)), (5, 5), (10_000, len(TEXT))])
-def test_a_text_is_kept_as_far_as_asked(text, max_tokens, kept):
-    ids, vocab, _ = read_text(str(text), max_tokens)
-    assert "".join(vocab.to_tokens(ids)) == TEXT[:kept] and len(vocab) == len({*TEXT, "<unk>"})
-
-
 def test_the_book_s_text_is_the_one_of_the_book_and_a_file_of_its_name_is_that_file(
     tmp_path, monkeypatch
 ):

@@ -99,6 +99,14 @@ def test_parameters_are_drawn_as_documented(framework):
         close(framework.numpy(a), framework.numpy(b), 0)
 
 
+def test_all_is_made_on_the_device_that_is_asked_for(framework):
+    model = framework.drawn("scratch", V, H, framework.elsewhere)
+    made = [*model.parameters(), *model.begin_state(2)]
+    assert {framework.device_of(array) for array in made} == {framework.elsewhere}
+    with pytest.raises(ValueError, match="^X is on .*, but .* is needed$"):
+        model(framework.ids([[0]]), model.begin_state(1))
+
+
 @pytest.mark.parametrize("kind", ["scratch", "concise"])
 def test_one_of_everything_is_enough(framework, kind):
     model = framework.drawn(kind, 1, 1)

@@ -119,20 +119,6 @@ class OwnBlock(nn.Block):
         return self.rnn.begin_state(*args, **kwargs)
 
 
-class OwnScratch:
-    """The model of the chapter on the RNN from scratch."""
-
-    def __init__(self, vocab_size, num_hiddens, ctx):
-        self.vocab_size, self.num_hiddens = vocab_size, num_hiddens
-        self.params = get_rnn_params(vocab_size, num_hiddens, ctx)
-
-    def __call__(self, X, state):
-        return rnn_forward(npx.one_hot(X.T, self.vocab_size), state, self.params)
-
-    def begin_state(self, batch_size, ctx):
-        return init_rnn_state(batch_size, self.num_hiddens, ctx)
-
-
 def train_on_mxnet(model, train_iter, lr, num_epochs, ctx):
     """The loop of the chapter on the RNN from scratch, with what it takes from d2l."""
     loss, animator = gluon.loss.SoftmaxCrossEntropyLoss(), d2l.Animator(legend=["train"])
@@ -163,7 +149,6 @@ def mxnet_models(size):
         "LSTM": lambda V, ctx: d2l.RNNModel(rnn.LSTM(size), V),
         "deep": lambda V, ctx: d2l.RNNModel(rnn.LSTM(size, 2), vocab_size=V),
         "own RNN": lambda V, ctx: OwnBlock(rnn.RNN(size), V),
-        "own scratch": lambda V, ctx: OwnScratch(V, size, ctx),
     }
 
 
@@ -237,18 +222,6 @@ def torch_models(size):
             zeros = torch.zeros(shape, device=device)
             return (zeros, zeros) if isinstance(self.rnn, nn.LSTM) else zeros
 
-    class OwnScratch:
-        """The model of the chapter on the RNN from scratch."""
-
-        def __init__(self, vocab_size, device):
-            self.vocab_size, self.params = vocab_size, get_params(vocab_size, size, device)
-
-        def __call__(self, X, state):
-            return forward(F.one_hot(X.T, self.vocab_size).float(), state, self.params)
-
-        def begin_state(self, batch_size, device):
-            return init_state(batch_size, size, device)
-
     how = get_params, init_state, forward
     return {
         "RNN from scratch": lambda V, device: twin.RNNModelScratch(V, size, device, *how),
@@ -258,7 +231,6 @@ def torch_models(size):
         "deep": lambda V, device: twin.RNNModel(nn.LSTM(V, size, 2), V),
         "own GRU": lambda V, device: OwnModule(nn.GRU(V, size), V),
         "own LSTM": lambda V, device: OwnModule(nn.LSTM(V, size), V),
-        "own scratch": lambda V, device: OwnScratch(V, device),
     }
 
 
@@ -318,10 +290,7 @@ def test_random_sampling_starts_each_minibatch_at_zero(use_random_iter, capsys):
     assert (count, begun.count(8) - count) == ((12, 12) if use_random_iter else (1, 1))
 
 
-NETWORKS = ["RNN", "GRU", "LSTM", "deep", "own RNN", "own GRU", "own LSTM"]
-
-
-@pytest.mark.parametrize("name", [*NETWORKS, "own scratch"])
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM", "deep", "own RNN", "own GRU", "own LSTM"])
 def test_the_other_networks(framework, name, capsys):
     package, device = framework.d2l, framework.d2l.try_gpu()
     train_iter, vocab = data(package)

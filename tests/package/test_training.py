@@ -113,26 +113,18 @@ FORMS = {
 @pytest.mark.parametrize("given", FORMS.values(), ids=FORMS)
 def test_parameters_are_given_in_any_form(framework, given):
     model = framework.drawn("concise", V, H)
+    *trained, frozen = model.parameters()
     if framework.name == "mxnet":
-        *_, frozen = model.parameters()
         model.dense.bias.grad_req = "null"
     elif "collect_params" in given.__code__.co_names:
         pytest.skip("is MXNet's alone")
     else:
-        *_, frozen = model.parameters()
-        frozen.requires_grad_(False)
+        framework.freeze(frozen)
         model.unused = framework.torch.nn.Parameter(framework.torch.ones(1))
-    trained = [param for param in model.parameters() if framework.trains(param)]
-    trained = [param for param in trained if param is not getattr(model, "unused", None)]
-    size = sum(framework.numpy(param).size for param in trained)
-    assert len(trained) == 5
-    for param in trained:
-        if framework.name == "mxnet":
-            param.grad[:] = 1
-        else:
-            param.grad = framework.torch.ones_like(param)
     before = [framework.numpy(param) for param in [*trained, frozen]]
-    norm = pytest.approx(math.sqrt(size))
+    for param, value in zip(trained, before, strict=False):
+        framework.set_grad(param, numpy.ones_like(value))
+    norm = pytest.approx(math.sqrt(sum(value.size for value in before[:-1])))
     assert float(framework.d2l.gradient_norm(given(model))) == norm
     assert float(framework.d2l.grad_clipping(given(model), 0.5)) == norm
     framework.d2l.sgd(given(model), 2)

@@ -1,8 +1,8 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test nightly chapter run html pdf slides serve reproduce bless doctor records processors gpu-build \
-	torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
+.PHONY: help book test nightly chapter run html pdf slides serve reproduce bless doctor records \
+	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
 # Variables of the outside that would bring other packages into .venv, or have Python compile our
 # own at each start.
@@ -119,10 +119,8 @@ bless: setup ## run CHAPTER=gates anew, and show what changed in its outputs sin
 	@$(BIN)/nbdiff --outputs HEAD book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb)
 
 doctor: setup ## say what this machine has and lacks for training, the PDF and the tests of pages
-	@$(BIN)/python -m d2l_gru doctor $(ARGS); status=$$?; \
-		echo 'The PDF:      '"$$($(BIN)/python tools/debian.py --say tex | grep . || echo can be made.)"; \
-		echo 'Tests of pages:'" $$($(BIN)/python tools/debian.py --say browser | grep . || echo can run.)"; \
-		exit $$status
+	@status=0; $(BIN)/python -m d2l_gru doctor $(ARGS) || status=$$?; \
+		$(DEBIAN) --say tex browser torch; exit $$status
 
 records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py
@@ -145,19 +143,21 @@ fuzz: setup ## give thirty thousand damaged files to all that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package -p mutants -p no:terminal -p no:xdist $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package tests/jobs -p mutants -p no:terminal -p no:xdist $(ARGS)
 
 processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="gates")
 	@$(BIN)/python -m tools.processors $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage
-	$(BIN)/coverage run -m pytest tests/package tests/jobs -q $(ARGS)
+	$(BIN)/coverage run -m pytest tests/package tests/jobs tests/nightly -q \
+		--ignore tests/nightly/test_guard.py $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report
 
-lint: setup ## check the style of the code
+lint: setup ## check the style of the code, and the types of the package
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
 lock: setup ## pin requirements/*.txt anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	for kind in cpu gpu; do $(PIN) --universal --python-version 3.10 $(ARGS) \

@@ -90,7 +90,7 @@ def html(tmp_path_factory):
 def browser():
     """Chromium; without one, the tests that need it are skipped."""
     if not (chromium := shutil.which("chromium")):
-        pytest.skip("needs a browser: python3 tools/debian.py browser")
+        pytest.skip("needs a browser: python3 -m tools.debian browser")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:

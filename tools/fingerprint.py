@@ -25,21 +25,12 @@ def installed(*names):
 @functools.cache
 def skeleton(source, filename="<source>"):
     """Return Python code without its comments and docstrings, in a form all versions share."""
-
-    def plain(node):
-        if isinstance(node, list):
-            return [plain(part) for part in node]
-        if not isinstance(node, ast.AST):
-            return repr(node)
-        fields = [(k, plain(v)) for k, v in ast.iter_fields(node) if v not in (None, [])]
-        return [type(node).__name__, fields]
-
     tree = ast.parse(source, filename)
     for node in ast.walk(tree):
         kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return plain(tree)
+    return ast.dump(tree).replace(", type_params=[]", "")  # which Python 3.12 has
 
 
 class Fingerprints:

@@ -177,6 +177,8 @@ class Book:
         return {"fingerprint": fingerprint, "corpus": "timemachine", "parts": parts, **torch}
 
     def is_stale(self, notebook, old):
+        if not any(cell.source.strip() for cell in code_cells(notebook)):
+            return False
         new = self.stamp(notebook, old)["fingerprint"]
         return _stamp(old).get("fingerprint") != new or not _is_whole(notebook, old)
 
@@ -202,7 +204,7 @@ class Book:
                 voice = " in PyTorch" if name.endswith(TORCH) else ""
                 where = f"chapters/{name.removesuffix(TORCH)}.md{voice}"
                 raise ChapterError(f"{where}, {error}") from None
-        else:
+        elif old:
             adopt(notebook, old)
         records = recorded(self.root, notebook)
         for number, cell in enumerate(code_cells(notebook), 1):
@@ -234,8 +236,6 @@ class Book:
             seconds it took, and those that its longer cells took, by their numbers.
         """
         cells, start = code_cells(notebook), time.time()
-        if not any(cell.source.strip() for cell in cells):
-            return {"device": None, "seconds": 0, "cells": {}}
         from nbclient.exceptions import CellControlSignal, CellTimeoutError
         from tqdm import tqdm
 
@@ -362,7 +362,9 @@ def bring_up_to_date(book, force, taken):
     for name, old in stored.items():
         if old and not (force or taken) and [cell.id for cell in old.cells] != ids(old):
             raise ChapterError(EDITED.format(name=name))
-    stale = [n for n, old in stored.items() if force or book.is_stale(book.notebooks[n], old)]
+    stale = [
+        n for n, old in stored.items() if book.is_stale(book.notebooks[n], None if force else old)
+    ]
     if stale and (text := corpus.find()).name != "timemachine":
         kept = {name.removesuffix(TORCH) for name in stale}
         said = NEEDS.format(names=", ".join(sorted(kept)), reason=text.reason, file=corpus.FILE)

@@ -1,5 +1,10 @@
 """What a scratch model is in any framework.  Needs none."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from d2l_gru._checks import check_int, device_of
 from d2l_gru._plain import replaced
 
@@ -7,16 +12,26 @@ from d2l_gru._plain import replaced
 class ScratchModel:
     """A language model around plain functions; each framework adds ``__call__``."""
 
-    def __init__(self, vocab_size, num_hiddens, device, get_params, init_state, forward_fn):
+    _as_device = staticmethod(lambda device: device)  # a framework's form of it
+
+    def __init__(
+        self,
+        vocab_size: int,
+        num_hiddens: int,
+        device: Any,
+        get_params: Callable,
+        init_state: Callable,
+        forward_fn: Callable,
+    ) -> None:
         self.vocab_size = check_int("vocab_size", vocab_size, 1)
         self.num_hiddens = check_int("num_hiddens", num_hiddens, 1)
-        self.device = device
-        params = get_params(vocab_size, num_hiddens, device)
+        self.device = self._as_device(device)
+        params = get_params(vocab_size, num_hiddens, self.device)
         # Whatever yields them would yield once only.
         self.params = params if isinstance(params, (list, tuple)) else list(params)
         self.init_state, self.forward_fn = init_state, forward_fn
 
-    def begin_state(self, batch_size, device=None, ctx=None):
+    def begin_state(self, batch_size: int, device: Any = None, ctx: Any = None) -> Any:
         """Return the state before the first token, for `batch_size` rows.
 
         Args:
@@ -26,12 +41,12 @@ class ScratchModel:
         device = self.device if device is None else device
         return self.init_state(batch_size, self.num_hiddens, device)
 
-    def prepare(self, device):
+    def prepare(self, device: Any) -> None:
         """Raise ValueError unless the parameters are on `device`."""
-        if self.device != device:
+        if self.device != self._as_device(device):
             raise ValueError(f"the model is on {self.device}, but {device} is asked for")
 
-    def parameters(self):
+    def parameters(self) -> Sequence:
         """Return the arrays to train, each with its gradient in ``.grad``."""
         return self.params
 

@@ -3,12 +3,17 @@
 Needs no deep-learning framework: the iterators of each make arrays of its own from these.
 """
 
+from __future__ import annotations
+
 import array
 import random
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy
 
 from d2l_gru._checks import check_int
+from d2l_gru.text import Vocab
 
 
 def check_corpus(corpus, batch_size, num_steps):
@@ -85,12 +90,19 @@ class Loader:
     A framework's loader has in ``data_iter_fn`` the function that draws them.
     """
 
-    vocab = None
+    vocab: Vocab | None = None
+    data_iter_fn: Any
 
-    def __init__(self, corpus, batch_size, num_steps, use_random_iter=False):
+    def __init__(
+        self,
+        corpus: Sequence[int],
+        batch_size: int,
+        num_steps: int,
+        use_random_iter: bool = False,
+    ) -> None:
         self.corpus = check_corpus(corpus, batch_size, num_steps)
         self.batch_size, self.num_steps = batch_size, num_steps
         self.use_random_iter = use_random_iter
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple]:
         return self.data_iter_fn(self.corpus, self.batch_size, self.num_steps)

@@ -1,5 +1,7 @@
 """What a training run measures.  Needs no deep-learning framework."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 import time
@@ -8,7 +10,7 @@ from d2l_gru._checks import check_int, check_number
 from d2l_gru._progress import progress
 
 
-def perplexity(loss):
+def perplexity(loss: float) -> float:
     """Return ``exp(loss)``, the perplexity of a mean cross-entropy `loss` in nats per token."""
     try:
         return math.exp(check_number("loss", loss))
@@ -26,9 +28,9 @@ class History:
         gradient_norm: the largest norm of the gradients, before clipping.
     """
 
-    perplexity: list = dataclasses.field(default_factory=list)
-    tokens_per_second: list = dataclasses.field(default_factory=list)
-    gradient_norm: list = dataclasses.field(default_factory=list)
+    perplexity: list[float] = dataclasses.field(default_factory=list)
+    tokens_per_second: list[float] = dataclasses.field(default_factory=list)
+    gradient_norm: list[float] = dataclasses.field(default_factory=list)
 
     def append(self, perplexity, tokens_per_second, gradient_norm):
         """Add what an epoch measured."""

@@ -1,11 +1,14 @@
 """The perplexity curve, figures that come out the same each time, and what `train_ch8` shows."""
 
+from __future__ import annotations
+
 import sys
 import time
 
 from d2l_gru._checks import check_int, check_positive
 from d2l_gru._progress import is_live_notebook
 from d2l_gru.generate import check_vocab, is_reserved, lacks
+from d2l_gru.history import History
 
 PREFIXES = ("time traveller", "traveller")
 # The same data must give the same file: no random ids, no date, no vertices dropped.
@@ -24,7 +27,7 @@ STYLE = {
 }
 
 
-def use_svg_display():
+def use_svg_display() -> None:
     """Show figures in notebooks as SVG, drawn in the book's style.
 
     Source: Dive into Deep Learning, ``d2l.use_svg_display``, 2019.
@@ -84,7 +87,7 @@ class PerplexityCurve(LiveFigure):
         figure: a ``matplotlib.figure.Figure``.
     """
 
-    def __init__(self, num_epochs, rulers=None):
+    def __init__(self, num_epochs: int, rulers: dict[str, float] | None = None) -> None:
         check_int("num_epochs", num_epochs, 1)
         super().__init__()
         self.axes.set(xlabel="epoch", ylabel="perplexity", xlim=(1, max(num_epochs, 2)))
@@ -94,21 +97,21 @@ class PerplexityCurve(LiveFigure):
             self.axes.text(num_epochs, value, label, ha="right", va="bottom", color="0.35")
         (self.line,) = self.axes.plot([], [])
 
-    def __enter__(self):
+    def __enter__(self) -> PerplexityCurve:
         if in_ipython():
             use_svg_display()
         if is_live_notebook():
             self.show()
         return self
 
-    def __call__(self, epoch, history):
+    def __call__(self, epoch: int, history: History) -> None:
         """Take in the newest epoch; redraw a live curve at most twice a second."""
         self.line.set_data(range(1, epoch + 1), history.perplexity)
         self.axes.relim()
         self.axes.autoscale_view(scalex=False)
         self.redraw()
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if in_ipython():
             self.show()
 

@@ -5,9 +5,13 @@ a module of helpers.  `d2l_gru` and `d2l_gru.torch` give those below, so that ol
 code uses `train` with a `PerplexityCurve`, and Matplotlib.  Needs no deep-learning framework.
 """
 
+from __future__ import annotations
+
 import functools
 import itertools
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy
 
@@ -32,7 +36,10 @@ def __getattr__(name):
     return matplotlib.pyplot
 
 
-def old_names(**names):
+F = TypeVar("F", bound=Callable)
+
+
+def old_names(**names: str) -> Callable[[F], F]:
     """Let a function take keyword arguments by their old names, too, such as ``ctx="device"``."""
 
     def decorate(function):

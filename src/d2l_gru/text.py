@@ -1,5 +1,7 @@
 """From text to token ids: cleaning, tokens, vocabulary.  Needs no deep-learning framework."""
 
+from __future__ import annotations
+
 import collections
 import hashlib
 import math
@@ -7,13 +9,15 @@ import numbers
 import os
 import re
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from d2l_gru import corpus as corpus_file
 from d2l_gru._checks import check_int
 
 
-def read_time_machine():
+def read_time_machine() -> list[str]:
     """Read the corpus and clean it line by line.
 
     Each line is lower-cased and stripped, and every run of characters other than a-z becomes one
@@ -35,7 +39,7 @@ def read_time_machine():
     return [re.sub("[^a-z]+", " ", line.strip().lower()) for line in lines]
 
 
-def tokenize(lines, token="word"):
+def tokenize(lines: list[str], token: str = "word") -> list[list[str]]:
     """Split each line into tokens.
 
     Args:
@@ -58,7 +62,7 @@ def tokenize(lines, token="word"):
     raise ValueError(f"token must be 'word' or 'char', not {token!r}")
 
 
-def count_corpus(tokens):
+def count_corpus(tokens: Iterable) -> collections.Counter:
     """Count each token of a list of tokens, or of a list of such lists.
 
     Returns:
@@ -99,7 +103,19 @@ class Vocab:
     Source: Dive into Deep Learning, ``d2l.Vocab``, 2019 and 2020.
     """
 
-    def __init__(self, tokens, min_freq=0, reserved_tokens=(), *, use_special_tokens=False):
+    token_freqs: list[tuple]
+    idx_to_token: list
+    token_to_idx: dict
+    unk: int
+
+    def __init__(
+        self,
+        tokens: Iterable,
+        min_freq: int = 0,
+        reserved_tokens: Sequence = (),
+        *,
+        use_special_tokens: bool = False,
+    ) -> None:
         min_freq = check_int("min_freq", min_freq, 0)
         if not isinstance(reserved_tokens := reserved_tokens or (), (list, tuple)):
             raise TypeError(f"reserved_tokens must be a list of tokens, not {reserved_tokens!r}")
@@ -115,7 +131,7 @@ class Vocab:
         self._number(first, [(t, n) for t, n in by_frequency if n >= min_freq and t not in first])
 
     @classmethod
-    def from_freqs(cls, token_freqs):
+    def from_freqs(cls, token_freqs: Iterable[Sequence]) -> Vocab:
         """Return the `Vocab` whose ids are those of another one's `token_freqs`, in their order.
 
         Id 0 is ``<unk>``, and there are no reserved tokens.
@@ -130,17 +146,17 @@ class Vocab:
         self.idx_to_token = [*first, *(token for token, _ in token_freqs)]
         self.token_to_idx = {token: idx for idx, token in enumerate(self.idx_to_token)}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.idx_to_token)
 
-    def __getitem__(self, tokens):
+    def __getitem__(self, tokens: Any) -> Any:
         """Return the id of a token, or the list of ids of a list; unknown tokens are `unk`."""
         of_tuples = isinstance(self.idx_to_token[-1], tuple)
         if isinstance(tokens, list) or (isinstance(tokens, tuple) and not of_tuples):
             return [self[token] for token in tokens]
         return self.token_to_idx.get(tokens, self.unk)
 
-    def to_tokens(self, indices):
+    def to_tokens(self, indices: Any) -> Any:
         """Return the token of an id, or the list of tokens of a list of ids.
 
         Raises:
@@ -157,7 +173,7 @@ class Vocab:
         return self.idx_to_token[index]
 
 
-def load_corpus_time_machine(max_tokens=-1, token="char"):
+def load_corpus_time_machine(max_tokens: int = -1, token: str = "char") -> tuple[list[int], Vocab]:
     """Return the corpus as token ids, with its vocabulary.
 
     Args:
@@ -227,7 +243,7 @@ def read_text(name, max_tokens, encoding="utf-8-sig"):
     return vocab[list(kept)], vocab, hashlib.sha256(data).hexdigest()
 
 
-def ngram_perplexity(corpus, n):
+def ngram_perplexity(corpus: Sequence, n: int) -> float:
     """Return the perplexity of an n-gram model on the text that it was fitted to.
 
     The model gives a token, after the n - 1 tokens before it, the relative frequency that it has
@@ -244,7 +260,7 @@ def ngram_perplexity(corpus, n):
     if len(corpus) < n:
         raise ValueError(f"corpus must have at least n = {n} tokens, not {len(corpus)}")
     grams = collections.Counter(zip(*(corpus[i:] for i in range(n)), strict=False))
-    contexts = collections.Counter()
+    contexts: collections.Counter = collections.Counter()
     for gram, count in grams.items():
         contexts[gram[:-1]] += count
     log_likelihood = sum(m * math.log(m / contexts[gram[:-1]]) for gram, m in grams.items())

@@ -308,11 +308,11 @@ def test_edits_of_a_notebook_are_noticed_and_taken_over(project, torch, capsys, 
 def test_a_cell_that_left_a_notebook_is_missed_and_force_puts_it_back(project):
     project.write(ONE, "\nText.\n", cell("print(2)"))
     project.run()
-    whole, shorter = project.notebook.read_text(), project.read()
+    whole, shorter = project.cells(), project.read()
     del shorter.cells[-1]
     nbformat.write(shorter, project.notebook)
     assert project.run() == 1 and project.run("--force") == 0
-    assert project.notebook.read_text() == whole
+    assert project.cells() == whole
 
 
 # What is refused

@@ -4,299 +4,180 @@ import os
 import re
 import subprocess
 import sys
-import types
 from importlib import metadata
 
 import pytest
-from tools_of_the_build import ROOT, load
+from tools_of_the_build import ROOT
 
-setup = load("setup")
+from tools import debian, setup
 
-
-def answers(monkeypatch, known):
-    """Let `setup.ask` answer from a dict from a program's name to what it prints."""
-    monkeypatch.setattr(setup, "ask", lambda program, *rest: known.get(os.path.basename(program)))
-
-
+VERSION = "{}.{}".format(*sys.version_info)
 TORCH = f"torch=={setup.TORCH}+cpu"
-
-
-@pytest.fixture
-def smi(tmp_path, monkeypatch):
-    """Put a program called nvidia-smi, which runs the given shell code, alone on the PATH."""
-
-    def install(code):
-        program = tmp_path / "nvidia-smi"
-        program.write_text(f"#!/bin/sh\n{code}\n")
-        program.chmod(0o755)
-
-    monkeypatch.setenv("PATH", str(tmp_path))
-    return install
+LOCK = "requirements/cpu.txt"
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A folder with two empty locks, whose commands are written down instead of run."""
+    """A folder with two locks, whose commands are written down and make a Python at most."""
     (tmp_path / "requirements").mkdir()
     for kind in ("cpu", "gpu"):
         (tmp_path / "requirements" / f"{kind}.txt").write_text(f"# {kind}\n")
     (tmp_path / "pyproject.toml").write_text("")
-    commands = []
+    venv, commands = tmp_path / ".venv", []
 
-    def run(command, expected=0):
+    def run(*command, why=""):
         words = [str(word) for word in command]
         commands.append("venv" if "venv" in words else words[-1].replace(f"{tmp_path}/", ""))
-        python = tmp_path / ".venv" / "bin" / "python"
-        python.parent.mkdir(parents=True, exist_ok=True)
-        python.touch()
+        (venv / "bin").mkdir(parents=True, exist_ok=True)
+        (venv / "bin" / "python").touch()
 
-    monkeypatch.setattr(setup, "ROOT", tmp_path)
-    monkeypatch.setattr(setup, "run", run)
-    monkeypatch.setattr(setup, "missing_packages", lambda python, version: [])
-    monkeypatch.setattr(setup, "choose_lock", lambda: ("cpu", "for the test"))
-    monkeypatch.setattr(setup, "capabilities", lambda: None)
+    locks = {kind: tmp_path / "requirements" / f"{kind}.txt" for kind in ("cpu", "gpu")}
+    new = {"ROOT": tmp_path, "VENV": venv, "PYTHON": venv / "bin" / "python", "LOCKS": locks}
+    new |= {"STAMP": venv / ".d2l_gru", "run": run, "capabilities": lambda: []}
+    new |= {"missing_packages": lambda python, version: []}
+    for name, value in new.items():
+        monkeypatch.setattr(setup, name, value)
     monkeypatch.setattr(setup.shutil, "which", lambda name: None)
     return tmp_path, commands
 
 
-def test_an_unsuitable_python_gets_one_clear_line(monkeypatch):
-    answers(monkeypatch, {"python3": "3.13", "python3.9": "3.9"})
-    with pytest.raises(SystemExit) as error:
-        setup.find_python(["/usr/bin/python3", "python3.9", "python3.11"])
-    (line,) = str(error.value).splitlines()
-    assert "3.10, 3.11, 3.12" in line
-    assert "/usr/bin/python3 is 3.13" in line and "python3.9 is 3.9" in line
-
-
-def test_the_first_suitable_python_is_taken(monkeypatch):
-    answers(monkeypatch, {"python3": "3.13", "python3.12": "3.12", "python3.10": "3.10"})
-    found = setup.find_python(["python3", "python3.11", "python3.12", "python3.10"])
+def test_the_first_suitable_python_is_taken_or_all_are_named(monkeypatch):
+    known = {"/a/python3": "3.13", "python3.9": "3.9", "python3.12": "3.12", "python3.10": "3.10"}
+    monkeypatch.setattr(setup, "ask", lambda program, *rest: known.get(program))
+    found = setup.find_python(["/a/python3", "python3.11", "python3.12", "python3.10"])
     assert found == ("python3.12", "3.12")
-
-
-def test_this_python_is_a_suitable_one():
-    version = "{}.{}".format(*sys.version_info)
-    assert setup.find_python([sys.executable]) == (sys.executable, version)
+    said = "needs Python 3.10, 3.11, 3.12; found /a/python3 is 3.13, python3.9 is 3.9. Install one"
+    with pytest.raises(SystemExit, match=said):
+        setup.find_python(["/a/python3", "python3.9", "python3.11"])
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "reason"),
+    ("code", "kind"),
     [
-        ("echo 8.6", "gpu", "8.6"),
-        ("echo 5.0", "gpu", "5.0"),
-        ("echo 9.0", "cpu", "found 9.0"),
-        ("echo 3.7", "cpu", "found 3.7"),
-        ("echo 9.0; echo 8.0", "gpu", "8.0"),
-        ("echo '[N/A]'", "cpu", "[N/A]"),
-        ("true", "cpu", "no GPU"),
-        ("echo 8.6; exit 9", "cpu", "no GPU"),
+        ("echo 8.6", "gpu"),
+        ("echo 5.0", "gpu"),
+        ("echo 9.0; echo 8.0", "gpu"),
+        ("echo 9.0", "cpu"),
+        ("echo 3.7", "cpu"),
+        ("echo '[N/A]'", "cpu"),
+        ("echo 8.6; exit 9", "cpu"),
+        (None, "cpu"),
     ],
 )
-def test_the_lock_fits_the_gpu(smi, code, kind, reason):
-    smi(code)
-    chosen, why = setup.choose_lock()
-    assert chosen == kind and reason in why
-
-
-def test_without_a_driver_the_lock_is_for_the_cpu(tmp_path, monkeypatch):
+def test_the_lock_fits_the_gpu(tmp_path, monkeypatch, code, kind):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert setup.choose_lock() == ("cpu", "no NVIDIA driver found")
+    if code:
+        (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{code}\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+    assert setup.choose_lock(setup.capabilities()) == kind
 
 
-def test_a_second_run_does_nothing(project, capsys):
+def test_a_set_up_is_made_once_and_again_where_something_changed(project, monkeypatch, capsys):
     root, commands = project
+
+    def runs(*arguments):
+        commands.clear()
+        setup.main(arguments)
+        return commands
+
+    assert runs() == ["venv", LOCK, str(root), TORCH] and "Set up in" in capsys.readouterr().out
+    assert runs() == runs("--this-python") == [] and capsys.readouterr().out == ""
+    (root / LOCK).write_text("# other\n")
+    assert runs() == [LOCK, str(root), TORCH], "on top"
+    for changed in (VERSION, str(root)):  # another Python, and a folder that was moved
+        setup.STAMP.write_text(setup.STAMP.read_text().replace(changed, "/elsewhere"))
+        assert runs("--this-python")[0] == "venv"
+    for stamp in ("", "cpu\n", "garbage\n" * 9):
+        setup.STAMP.write_text(stamp)
+        assert runs()[0] == "venv"
+    monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}")  # a driver
+    monkeypatch.setattr(setup, "capabilities", lambda: [8.0])
+    assert runs() == ["venv", "requirements/gpu.txt", str(root), TORCH]
+
+
+def test_an_interrupted_set_up_begins_again(project, monkeypatch):
+    _, commands = project
     setup.main()
-    assert commands == ["venv", "requirements/cpu.txt", str(root), TORCH]
-    assert "MXNet for the CPU: for the test." in capsys.readouterr().out
+    monkeypatch.setattr(setup, "TORCH", "9.9")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(setup, "first_that_works", interrupted)
+        setup.main()
     commands.clear()
     setup.main()
-    assert commands == [] and capsys.readouterr().out == ""
+    assert commands[0] == "venv" and commands[-1] == "torch==9.9+cpu"
 
 
-def test_another_lock_is_installed_on_top(project):
+def test_an_environment_behind_a_link_is_left_alone(project):
     root, commands = project
     setup.main()
+    (root / ".venv").rename(root / "another")
+    (root / ".venv").symlink_to(root / "another")
     commands.clear()
-    (root / "requirements" / "cpu.txt").write_text("# other\n")
-    setup.main()
-    assert commands == ["requirements/cpu.txt", str(root), TORCH]
+    (root / LOCK).write_text("# newer\n")
+    with pytest.raises(SystemExit, match=r".venv is a link to .*another: remove it"):
+        setup.main()
+    assert not commands and (root / "another" / setup.STAMP.name).exists()
 
 
 @pytest.mark.parametrize("uv_finds_packages", [True, False])
 def test_uv_installs_the_lock_and_pip_what_uv_cannot(project, monkeypatch, uv_finds_packages):
-    root, commands = project
+    root, _ = project
     pin = "uv==1.2 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
-    lock = root / "requirements" / "cpu.txt"
+    lock = root / LOCK
     lock.write_text(f"tqdm==1 \\\n    --hash=sha256:cc\n{pin}uvloop==3 \\\n    --hash=sha256:dd\n")
     programs = []
 
-    def run(command, expected=0, run=setup.run):
-        run(command)
+    def run(*command, run=setup.run, **options):
+        run(*command)
         if "-r" in command:
-            programs.append((command[2], "--require-hashes" in command))
+            programs.append((command[2], "--require-hashes" in command, command[-1].name))
             if command[2] == "uv" and not uv_finds_packages:
                 sys.exit("no packages")
 
     monkeypatch.setattr(setup, "run", run)
     setup.main()
-    again = [] if uv_finds_packages else ["requirements/cpu.txt"]
-    first = ["venv", ".venv/uv.txt", "requirements/cpu.txt"]
-    assert commands == [*first, *again, str(root), TORCH]
+    expected = [("pip", True, "uv.txt"), ("uv", True, "cpu.txt"), ("pip", True, "cpu.txt")]
+    assert programs == expected[: 3 - uv_finds_packages]
     assert (root / ".venv" / "uv.txt").read_text() == pin
-    assert programs == [("pip", True), ("uv", True), *[("pip", True) for _ in again]]
-
-
-def test_a_driver_that_appears_brings_a_new_environment(project, monkeypatch):
-    root, commands = project
-    setup.main()
-    commands.clear()
-    monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(setup, "choose_lock", lambda: ("gpu", "for the test"))
-    setup.main()
-    assert commands == ["venv", "requirements/gpu.txt", str(root), TORCH]
-
-
-def test_a_moved_environment_is_made_anew(project):
-    root, commands = project
-    setup.main()
-    stamp = root / ".venv" / setup.STAMP
-    stamp.write_text(stamp.read_text().replace(str(root), "/elsewhere"))
-    commands.clear()
-    setup.main()
-    assert commands[0] == "venv"
-
-
-def test_another_python_is_taken_where_it_is_asked_for(project):
-    root, commands = project
-    setup.main()
-    stamp = root / ".venv" / setup.STAMP
-    stamp.write_text(stamp.read_text().replace("{}.{}".format(*sys.version_info), "3.9"))
-    commands.clear()
-    setup.main()
-    assert commands == []
-    setup.main(["--this-python"])
-    assert commands[0] == "venv"
-
-
-def test_an_environment_behind_a_link_is_left_alone(project):
-    folder, commands = project
-    setup.main()
-    (folder / ".venv").rename(folder / "another")
-    (folder / ".venv").symlink_to(folder / "another")
-    commands.clear()
-    (folder / "requirements" / "cpu.txt").write_text("# newer\n")
-    with pytest.raises(SystemExit, match=".venv is a link to .*another: remove it"):
-        setup.main()
-    assert not commands and (folder / "another" / setup.STAMP).exists()
-
-
-def test_a_half_made_environment_is_made_anew(project, monkeypatch):
-    _, commands = project
-
-    def killed(command, expected=0, run=setup.run):
-        run(command)
-        if expected or "-r" in command:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(setup, "run", killed)
-        setup.main()
-    commands.clear()
-    setup.main()
-    assert commands[0] == "venv"
-
-
-@pytest.mark.parametrize("stamp", ["", "cpu\n", "garbage\n" * 9])
-def test_a_damaged_stamp_is_no_stamp(project, stamp):
-    root, commands = project
-    setup.main()
-    commands.clear()
-    (root / ".venv" / setup.STAMP).write_text(stamp)
-    setup.main()
-    assert commands[0] == "venv"
-
-
-@pytest.fixture
-def tried(monkeypatch):
-    """The commands that would install PyTorch, none of which succeeds unless it is put into it."""
-    commands = []
-
-    def run(command, expected=0):
-        words = [str(word) for word in command]
-        if any(word.startswith("torch==") for word in words):
-            commands.append(words[1:])
-            if commands[-1] not in tried.good:
-                sys.exit("no such package")
-
-    tried = types.SimpleNamespace(commands=commands, good=[])
-    monkeypatch.setattr(setup, "run", run)
-    return tried
-
-
-PIP = ["-m", "pip", "install", "--progress-bar", "off", "--no-deps", TORCH]
-UV = ["-m", "uv", "pip", "install", "--python", "python", "--torch-backend"]
-UV_CPU = [*UV, "cpu", "--no-deps", f"torch=={setup.TORCH}"]
-UV_CUDA = [*UV, "auto", f"torch=={setup.TORCH}"]
 
 
 @pytest.mark.parametrize(
-    ("kind", "found", "ways"),
-    [
-        ("cpu", None, [PIP, UV_CPU]),
-        ("cpu", [], [PIP, UV_CPU]),
-        ("cpu", ["3.7"], [PIP, UV_CPU]),
-        ("cpu", ["[N/A]"], [PIP, UV_CPU]),
-        ("gpu", ["8.6", "9.0"], [PIP, UV_CPU]),
-        ("cpu", ["9.0"], [UV_CUDA]),
-        ("cpu", ["12.0"], [UV_CUDA]),
-    ],
-)
+    ("kind", "found", "backends"),
+    [("cpu", [], [None, "cpu"]), ("cpu", [3.7], [None, "cpu"]), ("gpu", [8.6, 9], [None, "cpu"]),
+     ("cpu", [9.0], ["auto"]), ("cpu", [12.0], ["auto"])],
+)  # fmt: skip
 def test_pytorch_is_of_the_cpu_but_for_a_gpu_that_mxnet_cannot_use(
-    tried, monkeypatch, capsys, kind, found, ways
+    project, monkeypatch, capsys, kind, found, backends
 ):
+    """Where it cannot be had, the set-up is a success, and tries again when asked."""
+    tried = []
+
+    def run(*command, run=setup.run, **options):
+        run(*command)
+        if any(str(word).startswith("torch==") for word in command):
+            tried.append(command[-1] if "uv" in command else None)
+            sys.exit(options.get("why", ""))
+
+    monkeypatch.setattr(setup, "run", run)
     monkeypatch.setattr(setup, "capabilities", lambda: found)
-    assert not setup.install_torch("python", kind)
-    assert tried.commands == ways
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2 and said[1].endswith("make torch")
-    assert ("CUDA, some gigabytes" in said[0]) == (ways == [UV_CUDA])
-    tried.good = ways[:1]
-    tried.commands.clear()
-    assert setup.install_torch("python", kind) and tried.commands == ways[:1]
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    monkeypatch.setattr(setup, "choose_lock", lambda found: kind)
+    setup.main()
+    assert tried == backends and "try it later: make torch\nSet up" in capsys.readouterr().out
+    setup.main()
+    assert tried == backends, "nobody waits for it at every make"
+    with pytest.raises(SystemExit):
+        setup.main(["--torch"])
+    assert tried == backends * 2
 
 
 def test_the_locked_uv_knows_where_pytorch_is():
-    said = subprocess.run([sys.executable, *UV[:4], "--help"], capture_output=True, text=True)
-    words = " ".join(said.stdout.split())
+    command = [sys.executable, "-m", "uv", "pip", "install", "--help"]
+    words = " ".join(subprocess.run(command, capture_output=True, text=True).stdout.split())
     assert re.search(r"--torch-backend <TORCH_BACKEND> .*?possible values: auto, cpu, ", words)
-
-
-def test_a_set_up_without_pytorch_is_a_success_and_tries_again_when_asked(
-    project, tried, monkeypatch, capsys
-):
-    root, _ = project
-    (root / ".venv" / "bin").mkdir(parents=True)
-    (root / ".venv" / "bin" / "python").touch()
-    setup.main()
-    assert "make torch\nSet up in" in capsys.readouterr().out and len(tried.commands) == 2
-    setup.main()
-    assert len(tried.commands) == 2, "nobody waits for it at every make"
-    with pytest.raises(SystemExit):
-        setup.main(["--torch"])
-    assert len(tried.commands) == 4
-    tried.good = [PIP]
-    setup.main(["--torch"])
-    assert len(tried.commands) == 5
-
-
-def test_another_pytorch_is_installed(project, monkeypatch):
-    _, commands = project
-    setup.main()
-    commands.clear()
-    monkeypatch.setattr(setup, "TORCH", "9.9")
-    setup.main()
-    assert commands[-1] == "torch==9.9+cpu"
 
 
 def test_locks_hold_what_pytorch_needs_and_not_itself():
@@ -311,16 +192,14 @@ def test_locks_hold_what_pytorch_needs_and_not_itself():
         assert "\ntorch==" not in lock
 
 
-def test_a_failure_ends_with_its_reason_and_no_traceback():
-    with pytest.raises(SystemExit, match="ERROR: no such package\n.*run the command again"):
-        setup.run([sys.executable, "-c", "print('ERROR: no such package'); exit(1)"])
-
-
-def test_harmful_variables_do_not_reach_pip(monkeypatch):
-    for name in setup.HARMFUL.split():
-        monkeypatch.setenv(name, "")
-    code = f"import os; exit(any(n in os.environ for n in {setup.HARMFUL.split()}))"
-    setup.run([sys.executable, "-c", code])
+def test_a_failure_ends_with_its_reason_and_harmful_variables_do_not_reach_pip(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    monkeypatch.setenv("PIP_TARGET", "/elsewhere")
+    code = (
+        "import os; print('ERROR:', [n for n in os.environ if 'PIP_T' in n or n == 'PYTHONPATH'])"
+    )
+    with pytest.raises(SystemExit, match=r"^ERROR: \[\]\nSetting.*run the command again"):
+        setup.run(sys.executable, "-c", f"{code}; exit(1)")
 
 
 def test_missing_system_packages_are_named(monkeypatch):
@@ -339,3 +218,63 @@ def test_locks_are_exact_and_name_no_host(kind):
     assert not re.search(r"://|--(?:extra-)?index|--find-links", lock)
     mxnet = {"cpu": "mxnet==1.9.1", "gpu": "mxnet-cu112==1.9.1"}
     assert [name for name, pin in mxnet.items() if f"\n{pin} " in lock] == [kind]
+
+
+# Debian packages
+
+
+@pytest.fixture
+def apt(monkeypatch):
+    """Write apt-get's commands down; a package in `bad` fails, and what comes with it."""
+    commands, bad = [], set()
+
+    def ask(*command):
+        commands.append(command)
+        return None if bad & {*command} else ""
+
+    monkeypatch.setattr(debian, "ask", ask)
+    monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(debian.shutil, "which", lambda name: "/usr/bin/apt-get")
+    return commands, bad
+
+
+def test_packages_are_named_and_one_that_fails_takes_nothing_with_it(apt, capsys):
+    commands, bad = apt
+    assert debian.install(["latexmk", "chromium"]) == []
+    assert capsys.readouterr().out == "Installing with apt-get: latexmk chromium\n"
+    *_, update, install = commands
+    assert update[:2] == ("sudo", "-n") and update[-1] == "update"
+    assert install[-4:] == ("--yes", "--no-install-recommends", "latexmk", "chromium")
+    bad.add("chromium")
+    assert debian.install(["chromium", "latexmk"]) == ["chromium"]
+    assert commands[-1][-2:] == ("--no-install-recommends", "latexmk")
+    bad.add("true")  # no sudo without a password
+    commands.clear()
+    assert debian.install(["latexmk"]) == ["latexmk"] and len(commands) == 1
+
+
+def test_what_is_missing_is_named_with_what_installs_it(apt, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(debian, "SHARE", tmp_path)
+    for package, sign in debian.SETS["tex"].items():
+        if "/" in sign and package != "fonts-texgyre":
+            (tmp_path / sign).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / sign).touch()
+    assert debian.missing("tex") == ["fonts-texgyre"] and debian.missing("browser") == []
+    apt[1].add("fonts-texgyre")
+    assert debian.main(["tex", "browser"]) == 1 and debian.main(["browser"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(debian.shutil, "which", lambda name: name if name == "latexmk" else None)
+    monkeypatch.setattr(debian.importlib.util, "find_spec", lambda name: None)
+    assert debian.main(["--say", "tex", "browser", "torch"]) == 0
+    tex, browser, torch = capsys.readouterr().out.splitlines()
+    command = "sudo apt-get install --no-install-recommends"
+    assert tex.startswith("Missing, so there is no PDF") and "latexmk" not in tex
+    assert tex.endswith(f"{command} texlive-xetex fonts-texgyre librsvg2-bin")
+    assert browser.endswith(f"chromium. {command} chromium") and torch == debian.TORCH
+
+
+def test_a_bare_python_can_run_both():
+    """Without .venv's packages."""
+    for name in ("debian", "setup"):
+        command = [sys.executable, "-S", "-s", "-c", f"import tools.{name}"]
+        assert subprocess.run(command, cwd=ROOT, env={"PATH": os.environ["PATH"]}).returncode == 0

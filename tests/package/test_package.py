@@ -61,8 +61,8 @@ ORDERS = {
     "MXNet first": f"import mxnet, d2l_gru; from mxnet import np; {USE}",
     "MXNet loaded again": "import d2l_gru, mxnet, importlib; mxnet.npx.reset_np(); "
     f"importlib.reload(mxnet); from mxnet import np; {USE}",
-    "d2l_gru loaded again": "import sys, d2l_gru; del sys.modules['d2l_gru._before_mxnet']; "
-    f"import d2l_gru._before_mxnet, mxnet; from mxnet import np; {USE}",
+    "d2l_gru loaded again": "import sys, d2l_gru; del sys.modules['d2l_gru._mxnet_import_hook']; "
+    f"import d2l_gru._mxnet_import_hook, mxnet; from mxnet import np; {USE}",
     "imported in a thread": "import d2l_gru, threading; "
     "t = threading.Thread(target=lambda: d2l_gru.gru); t.start(); t.join(); "
     f"import mxnet; from mxnet import np; {USE}",

@@ -17,6 +17,7 @@ from mxnet import autograd, gluon, init, np, npx
 from mxnet.gluon import nn, rnn
 
 import d2l_gru as d2l
+from d2l_gru import _lazy
 
 npx.set_np()
 pytestmark = pytest.mark.usefixtures("seeded")
@@ -428,9 +429,7 @@ def test_what_train_ch8_returns_can_be_kept(capsys):
     assert dataclasses.asdict(history).keys() == names
 
 
-OLD = sorted(
-    name for of in (d2l._OLD_SHARED, d2l._OLD_EACH) for names in of.values() for name in names
-)
+OLD = sorted(_lazy.OLD)
 
 
 def test_names_for_old_cells_are_there_but_not_in_the_list_of_names(framework):

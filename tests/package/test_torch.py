@@ -45,7 +45,7 @@ def test_a_name_is_documented_and_takes_what_mxnet_s_takes(name):
     assert first.endswith(".") and (not rest or rest[0] == "") and name in dir(d2l)
     if name in d2l_gru.__all__ and name != "RNNModel":
         other = getattr(d2l_gru, name)
-        assert inspect.signature(value) == inspect.signature(other)
+        assert inspect.signature(value).parameters == inspect.signature(other).parameters
     if hasattr(d2l_gru, name) and value.__module__.startswith("d2l_gru.torch"):
         same = getattr(d2l_gru, name).__module__
         assert value.__module__.replace(".torch.", ".mxnet.") == same
@@ -56,7 +56,9 @@ def test_a_name_is_documented_and_takes_what_mxnet_s_takes(name):
 def test_the_page_on_the_package_has_the_signature(name):
     page = (ROOT / "chapters" / "api.md").read_text()
     written = re.search(rf"py:\w+:: {name}(\(.*\))", page)[1].replace('"', "'")
-    assert written == str(inspect.signature(getattr(d2l, name)))
+    parameters = inspect.signature(getattr(d2l, name)).parameters.values()
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
+    assert written == str(inspect.Signature(bare))
 
 
 @pytest.mark.processes

@@ -112,6 +112,28 @@ def test_each_command_runs(run):
     assert out.splitlines()[-1].startswith("names") and len(out.splitlines()[-1]) == 9
 
 
+def test_a_type_checker_knows_the_public_names(run, tmp_path):
+    _, python, _ = run("python", "import sys; print(sys.executable)")
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", python.strip()]
+    command += ["--config-file=", f"--cache-dir={tmp_path}", str(program)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert 'Revealed type is "def (inputs: ' in done.stdout
+    errors = re.findall(r"^program.py:(\d+): error: .*\[(.*)\]$", done.stdout, re.MULTILINE)
+    assert errors == [("5", "attr-defined"), ("6", "arg-type"), ("9", "attr-defined")], done.stdout
+
+
+PROGRAM = """
+import d2l_gru as d2l
+import d2l_gru.torch as twin
+reveal_type(d2l.gru)
+d2l.grus
+twin.try_gpu("0")
+loader, vocab = d2l.load_data_time_machine(32, 35)
+history = twin.train(None, loader, 1, 1)
+history.perplexities
+"""
 HELP = "python -m d2l_gru --help"
 COMMANDS = """
 yes 'names of all our ships' | head -n 99 > text

@@ -1,7 +1,7 @@
 """The only door to MXNet: every other module imports it from here.
 
 Where MXNet cannot run, importing this module raises an ImportError with what
-``python -m d2l_gru doctor`` says about that.  `_before_mxnet` prepares MXNet's own import.
+``python -m d2l_gru doctor`` says about that.  `_mxnet_import_hook` prepares MXNet's own import.
 """
 
 from d2l_gru.install.faults import faults
@@ -18,4 +18,6 @@ except (ImportError, OSError) as error:
         "MXNet 1.9.1 needs Python 3.10 to 3.12. `python -m d2l_gru doctor` tells more."
     ) from error
 
-__all__ = ["autograd", "gluon", "init", "mxnet", "np", "npx"]
+Array = np.ndarray
+Device = mxnet.Context
+__all__ = ["Array", "Device", "autograd", "gluon", "init", "mxnet", "np", "npx"]

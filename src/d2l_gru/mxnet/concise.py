@@ -1,13 +1,17 @@
 """The concise model: a Gluon recurrent layer with an output layer."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy
 
 from d2l_gru._checks import check_context, check_device, check_int, check_shape, check_token_ids
 from d2l_gru._plain import methods, replaced
-from d2l_gru.mxnet._blocks import draw
-from d2l_gru.mxnet._import import gluon, np
+from d2l_gru.mxnet._import import Array, Device, gluon, np
+from d2l_gru.mxnet._parameters import draw
 from d2l_gru.mxnet.device import try_gpu
 
 
@@ -47,7 +51,7 @@ class RNNModel(gluon.HybridBlock):
     Source: Dive into Deep Learning, ``d2l.RNNModel``, 2019.
     """
 
-    def __init__(self, rnn_layer, vocab_size, **kwargs):
+    def __init__(self, rnn_layer: Any, vocab_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not hasattr(rnn_layer, "_layout"):
             raise TypeError(f"rnn_layer must be a layer like gluon.rnn.GRU(256), not {rnn_layer!r}")
@@ -71,7 +75,7 @@ class RNNModel(gluon.HybridBlock):
         self.dense = gluon.nn.Dense(vocab_size)
         self.hybridize(static_alloc=True, static_shape=True)
 
-    def forward(self, X, state):
+    def forward(self, X: Array, state: Sequence[Array]) -> tuple[Array, list[Array]]:
         """Return logits (num_steps * batch_size, vocab_size) and the new state.
 
         Args:
@@ -99,7 +103,9 @@ class RNNModel(gluon.HybridBlock):
         H, state = self.rnn(inputs, state)
         return self.dense(F.np.reshape(H, (-1, self.rnn._hidden_size))), state
 
-    def begin_state(self, batch_size, device=None, ctx=None):
+    def begin_state(
+        self, batch_size: int, device: Device | None = None, ctx: Device | None = None
+    ) -> list[Array]:
         """Return the first state, a list of arrays of zeros (layers, batch_size, hiddens).
 
         Args:
@@ -113,7 +119,7 @@ class RNNModel(gluon.HybridBlock):
             device = weight.list_ctx()[0] if drawn else try_gpu()
         return self.rnn.begin_state(batch_size=batch_size, ctx=check_context(device))
 
-    def prepare(self, device):
+    def prepare(self, device: Device) -> None:
         """Draw the parameters on `device`, weights N(0, 0.01²), unless they are there already.
 
         Raises:
@@ -123,7 +129,7 @@ class RNNModel(gluon.HybridBlock):
         if any(param._data is None for param in self.collect_params().values()):
             self(np.zeros((1, 1), dtype="int32", ctx=device), self.begin_state(1, device))
 
-    def parameters(self):
+    def parameters(self) -> list[Array]:
         """Return the arrays to train, each with its gradient in ``.grad``."""
         params = self.collect_params().values()
         return [param.data() for param in params if param.grad_req != "null"]

@@ -4,10 +4,12 @@ The environment variable ``D2L_GRU_DEVICE`` chooses for all of the package: ``cp
 ``gpu:1``.  A choice that cannot be met raises, and never becomes another one.
 """
 
+from __future__ import annotations
+
 from d2l_gru import devices
 from d2l_gru.devices import VARIABLE
 from d2l_gru.install import nvidia
-from d2l_gru.mxnet._import import npx
+from d2l_gru.mxnet._import import Device, npx
 
 __all__ = ["VARIABLE", "parse_device", "try_all_gpus", "try_gpu"]
 
@@ -41,7 +43,7 @@ def parse_device(text, source="device"):
     return _context(*devices.parse(text, source, _gpus, "MXNet"))
 
 
-def try_gpu(i=0):
+def try_gpu(i: int = 0) -> Device:
     """Return ``gpu(i)`` if this machine has one that MXNet can use, else ``cpu()``.
 
     ``D2L_GRU_DEVICE=cpu`` makes it ``cpu()``, ``gpu`` makes it ``gpu(i)`` or an error, and
@@ -62,7 +64,7 @@ def try_gpu(i=0):
     return _context(*devices.choose(i, _gpus, "MXNet"))
 
 
-def try_all_gpus():
+def try_all_gpus() -> list[Device]:
     """Return all GPUs that MXNet can use, or ``[cpu()]`` if there is none.
 
     ``D2L_GRU_DEVICE`` restricts them, as for `try_gpu`.

@@ -1,5 +1,9 @@
 """Completing a text, greedily or by sampling."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from d2l_gru._checks import check_context
 from d2l_gru._models import begin_state
 from d2l_gru.generate import (
@@ -10,12 +14,20 @@ from d2l_gru.generate import (
     read_reset_before,
 )
 from d2l_gru.mxnet import concise, scratch
-from d2l_gru.mxnet._blocks import prepare
-from d2l_gru.mxnet._import import autograd, np
+from d2l_gru.mxnet._import import Device, autograd, np
+from d2l_gru.mxnet._parameters import prepare
 from d2l_gru.mxnet.device import try_gpu
+from d2l_gru.text import Vocab
 
 
-def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
+def predict(
+    prefix: str,
+    num_preds: int,
+    model: Any,
+    vocab: Vocab,
+    device: Device | None = None,
+    temperature: float = 0.0,
+) -> str:
     """Complete `prefix`, one token at a time: a character, or a word if `vocab` is of words.
 
     Args:

@@ -1,12 +1,15 @@
 """From token ids to minibatches of MXNet arrays, by consecutive or by random sampling."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Iterator, Sequence
 
 import numpy
 
 from d2l_gru import batches
-from d2l_gru.mxnet._import import np
-from d2l_gru.text import load_corpus_time_machine
+from d2l_gru.mxnet._import import Array, np
+from d2l_gru.text import Vocab, load_corpus_time_machine
 
 BLOCK = 64  # minibatches that become arrays at once
 
@@ -21,7 +24,9 @@ def _arrays(pairs):
         yield from zip(Xs, Ys, strict=True)
 
 
-def seq_data_iter_consecutive(corpus, batch_size, num_steps):
+def seq_data_iter_consecutive(
+    corpus: Sequence[int], batch_size: int, num_steps: int
+) -> Iterator[tuple[Array, Array]]:
     """Return minibatches in which each row goes on where it ended in the minibatch before.
 
     The corpus, less a random offset in [0, num_steps), is cut into `batch_size` long rows.
@@ -45,7 +50,9 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
     return _arrays(batches.consecutive(ids, batch_size, num_steps))
 
 
-def seq_data_iter_random(corpus, batch_size, num_steps):
+def seq_data_iter_random(
+    corpus: Sequence[int], batch_size: int, num_steps: int
+) -> Iterator[tuple[Array, Array]]:
     """Return minibatches of subsequences in random order, each from a place of its own.
 
     Arguments, result and errors are those of `seq_data_iter_consecutive`.
@@ -80,7 +87,9 @@ class SeqDataLoader(batches.Loader):
         return seq_data_iter_random if self.use_random_iter else seq_data_iter_consecutive
 
 
-def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tokens=10_000):
+def load_data_time_machine(
+    batch_size: int, num_steps: int, use_random_iter: bool = False, max_tokens: int = 10_000
+) -> tuple[SeqDataLoader, Vocab]:
     """Return minibatches of *The Time Machine* in characters, with its vocabulary.
 
     Args:

@@ -9,9 +9,9 @@ import numpy
 from d2l_gru._checks import check_int, check_minibatch, check_positive
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
 from d2l_gru.history import EpochMeter
-from d2l_gru.mxnet._blocks import backward, parameters
 from d2l_gru.mxnet._graphs import summed_loss
 from d2l_gru.mxnet._import import autograd, gluon, mxnet, np, npx
+from d2l_gru.mxnet._parameters import backward, parameters
 from d2l_gru.mxnet.training import grad_clipping, gradient_norm, sgd
 
 STORES = ("device", "local", "dist_sync", "dist_device_sync")

@@ -1,5 +1,10 @@
 """The GRU from scratch: parameters, state, one equation a line, and a language model around it."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 from d2l_gru import _scratch_model
 from d2l_gru._checks import (
     check_context,
@@ -10,10 +15,10 @@ from d2l_gru._checks import (
 )
 from d2l_gru._plain import methods
 from d2l_gru._scratch_model import ScratchModel
-from d2l_gru.mxnet._import import np, npx
+from d2l_gru.mxnet._import import Array, Device, np, npx
 
 
-def get_params(vocab_size, num_hiddens, device):
+def get_params(vocab_size: int, num_hiddens: int, device: Device) -> list[Array]:
     """Draw the parameters of a GRU language model: weights N(0, 0.01²), biases 0.
 
     0.01 is the standard deviation.
@@ -58,7 +63,7 @@ def get_params(vocab_size, num_hiddens, device):
     return params
 
 
-def init_gru_state(batch_size, num_hiddens, device):
+def init_gru_state(batch_size: int, num_hiddens: int, device: Device) -> tuple[Array]:
     """Return the state before the first token, ``(H,)`` with H zeros (batch_size, num_hiddens).
 
     Raises:
@@ -68,7 +73,9 @@ def init_gru_state(batch_size, num_hiddens, device):
     return (np.zeros(shape, ctx=check_context(device)),)
 
 
-def gru(inputs, state, params):
+def gru(
+    inputs: Array, state: Sequence[Array], params: Sequence[Array]
+) -> tuple[Array, tuple[Array]]:
     """Run a GRU, reset gate before the product, and an output layer over a sequence.
 
     Args:
@@ -118,7 +125,7 @@ class RNNModelScratch(ScratchModel):
     Source: Dive into Deep Learning, ``d2l.RNNModelScratch``, 2019.
     """
 
-    def __call__(self, X, state):
+    def __call__(self, X: Array, state: Sequence[Array]) -> tuple[Array, Any]:
         """Return logits (num_steps * batch_size, vocab_size) and the new state.
 
         Args:

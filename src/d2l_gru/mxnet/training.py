@@ -1,17 +1,21 @@
 """Training a language model by truncated backpropagation through time."""
 
-import random
+from __future__ import annotations
 
-from d2l_gru._checks import check_context, check_int, check_minibatch, check_positive, check_seed
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from d2l_gru._checks import check_int, check_minibatch, check_positive, check_seed
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
-from d2l_gru.history import EpochMeter, check_run, record_epochs
-from d2l_gru.mxnet._blocks import arrays_of, backward, parameters, prepare
+from d2l_gru.history import EpochMeter, History, check_run, record_epochs
 from d2l_gru.mxnet._graphs import norm, summed_loss
-from d2l_gru.mxnet._import import autograd, np, npx
+from d2l_gru.mxnet._import import Array, Device, autograd, np, npx
+from d2l_gru.mxnet._parameters import backward, parameters, prepare, to_train
 from d2l_gru.mxnet.device import try_gpu
 
 
-def set_seed(seed):
+def set_seed(seed: int) -> None:
     """Seed Python's and MXNet's generators, which draw minibatches, parameters and samples.
 
     Args:
@@ -25,7 +29,7 @@ def set_seed(seed):
     npx.random.seed(seed)
 
 
-def sgd(params, lr, batch_size=None):
+def sgd(params: Any, lr: float, batch_size: int | None = None) -> None:
     """Take one step of gradient descent: subtract `lr` times its gradient from each array.
 
     Args:
@@ -40,11 +44,11 @@ def sgd(params, lr, batch_size=None):
     lr = check_positive("lr", lr)
     if batch_size is not None:
         lr /= check_int("batch_size", batch_size, 1)
-    for param in arrays_of(params):
+    for param in to_train(params):
         param -= lr * param.grad  # in place
 
 
-def gradient_norm(params):
+def gradient_norm(params: Any) -> Array:
     """Return the joint Euclidean norm of the gradients, an array of shape ().
 
     Args:
@@ -53,14 +57,14 @@ def gradient_norm(params):
     Raises:
         ValueError: an array has no gradient attached, or there is no array.
     """
-    return _norm(arrays_of(params)).astype("float32")
+    return _norm(to_train(params)).astype("float32")
 
 
 def _norm(params):
     return norm(param.grad for param in params)
 
 
-def grad_clipping(params, theta):
+def grad_clipping(params: Any, theta: float) -> Array:
     """Scale all gradients by one factor so that their joint norm is at most `theta`, in place.
 
     A gradient that is infinite or NaN makes the norm so, and stays NaN: the parameters, and the
@@ -80,7 +84,7 @@ def grad_clipping(params, theta):
     2013.
     """
     theta = check_positive("theta", theta)
-    params = arrays_of(params)
+    params = to_train(params)
     before = _norm(params)
     # Multiplying by min(1, theta / norm) needs no `if`, so nothing waits for the device.
     scale = np.minimum(1, theta / before)
@@ -125,7 +129,13 @@ def train_step(model, X, Y, state, lr, device, clip):
     return summed.detach(), before, state
 
 
-def train_epoch(model, train_iter, lr, device, clip=1.0):
+def train_epoch(
+    model: Any,
+    train_iter: Iterable[tuple[Array, Array]],
+    lr: float,
+    device: Device,
+    clip: float | None = 1.0,
+) -> tuple[float, float, float]:
     """Train for one epoch.
 
     With consecutive sampling the state is carried from minibatch to minibatch, detached: its value
@@ -153,7 +163,16 @@ def train_epoch(model, train_iter, lr, device, clip=1.0):
     return meter.result(npx.waitall)
 
 
-def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=None):
+def train(
+    model: Any,
+    train_iter: Iterable[tuple[Array, Array]],
+    lr: float,
+    num_epochs: int,
+    device: Device | None = None,
+    *,
+    clip: float | None = 1.0,
+    on_epoch: Callable[[int, History], object] | None = None,
+) -> History:
     """Train with stochastic gradient descent, and show a progress bar.
 
     Args:
@@ -184,8 +203,7 @@ def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=
     lr, num_epochs = check_positive("lr", lr), check_run(num_epochs, on_epoch)
     if clip is not None:
         clip = check_positive("clip (None for no clipping)", clip)
-    device = try_gpu() if device is None else check_context(device)
-    prepare(model, device)
+    device = prepare(model, try_gpu() if device is None else device)
     return record_epochs(
         lambda: train_epoch(model, train_iter, lr, device, clip), num_epochs, on_epoch
     )

@@ -27,10 +27,11 @@ class Run:
             framework, or a list of contexts, among which the rows are dealt out.
         from_checkpoint: (arrays, meta) as from `checkpoint.latest`; None to start anew.  It may
             come from a run on other devices, or with the other framework.
-        store: the store of a job, as from `job.member`; None outside of one.
+        store: the store of a job, as from `cluster.process.member`; None outside of one.
 
     Attributes:
         model, vocab, history.
+        meter: `EpochMeter` of the epoch that is under way.
         prefix: the first word of its text, cut to 20 characters.
         rank: which worker of a job this is, 0 outside of one.
         epoch: the epoch that is under way, from 1; num_epochs + 1 at the end.

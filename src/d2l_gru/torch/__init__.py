@@ -6,23 +6,6 @@ weights by different generators.  What depends on no framework is the same code.
 loaded when one of its names is first used.
 """
 
-import importlib
+from d2l_gru import _lazy
 
-from d2l_gru import _EACH, _MISSING, _SHARED, _modules_of
-
-_OWN = {"cuda_graph": ["CapturedStep", "train_captured"], "convert": ["to_mxnet", "to_torch"]}
-_MODULE_OF = _modules_of("torch", _OWN)
-
-__all__ = sorted(n for of in (_SHARED, _EACH, _OWN) for names in of.values() for n in names)
-
-
-def __getattr__(name):
-    if name not in _MODULE_OF:
-        raise AttributeError(_MISSING.format(__name__, name))
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    globals()[name] = value  # the next look-up is an ordinary one
-    return value
-
-
-def __dir__():
-    return sorted(set(globals()) | set(_MODULE_OF))
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

@@ -16,4 +16,6 @@ except (ImportError, OSError) as error:
 if tuple(map(int, torch.__version__.split(".")[:2])) < OLDEST:
     raise ImportError(f"PyTorch {torch.__version__} is too old. To mend it: {ADVICE}")
 
-__all__ = ["torch"]
+Array = torch.Tensor
+Device = torch.device | str
+__all__ = ["Array", "Device", "torch"]

@@ -1,9 +1,16 @@
 """Training and completing by the names of 2019, which the notebooks on recurrent networks share."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from d2l_gru.history import History
 from d2l_gru.plotting import train_and_show
 from d2l_gru.series_of_2019 import old_names, train_epoch
-from d2l_gru.torch._import import torch
-from d2l_gru.torch._modules import parameters
+from d2l_gru.text import Vocab
+from d2l_gru.torch._import import Array, Device, torch
+from d2l_gru.torch._parameters import parameters
 from d2l_gru.torch.generate import predict
 from d2l_gru.torch.minibatches import seq_data_iter_consecutive as seq_data_iter_sequential
 from d2l_gru.torch.training import grad_clipping, train
@@ -12,7 +19,15 @@ __all__ = ["predict_ch8", "seq_data_iter_sequential", "train_ch8", "train_epoch_
 
 
 @old_names(ctx="device", net="model")
-def train_ch8(model, train_iter, vocab, lr, num_epochs, device, use_random_iter=False):
+def train_ch8(
+    model: Any,
+    train_iter: Iterable[tuple[Array, Array]],
+    vocab: Vocab,
+    lr: float,
+    num_epochs: int,
+    device: Device,
+    use_random_iter: bool = False,
+) -> History:
     """Train, draw the perplexity, and print it with the speed and two completions.
 
     A second call goes on from the parameters of the first, as in the PyTorch edition.
@@ -34,7 +49,14 @@ def train_ch8(model, train_iter, vocab, lr, num_epochs, device, use_random_iter=
 
 
 @old_names(ctx="device", net="model")
-def train_epoch_ch8(model, train_iter, loss, updater, device, use_random_iter=False):
+def train_epoch_ch8(
+    model: Any,
+    train_iter: Iterable[tuple[Array, Array]],
+    loss: Callable,
+    updater: Any,
+    device: Device,
+    use_random_iter: bool = False,
+) -> tuple[float, float]:
     """Train for one epoch with a loss and an update of one's own, gradients clipped at 1.
 
     Args:
@@ -71,6 +93,6 @@ def train_epoch_ch8(model, train_iter, loss, updater, device, use_random_iter=Fa
 
 
 @old_names(ctx="device", net="model", num_predicts="num_preds")
-def predict_ch8(prefix, num_preds, model, vocab, device):
+def predict_ch8(prefix: str, num_preds: int, model: Any, vocab: Vocab, device: Device) -> str:
     """Complete `prefix` greedily: `predict` under its name of 2019, with its arguments."""
     return predict(prefix, num_preds, model, vocab, device)

@@ -1,10 +1,14 @@
 """The concise model: a layer of ``torch.nn`` with an output layer."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from d2l_gru._checks import check_device, check_int, check_shape
 from d2l_gru._plain import methods, replaced
 from d2l_gru.torch._ids import check_ids
-from d2l_gru.torch._import import torch
-from d2l_gru.torch._modules import check_is_on
+from d2l_gru.torch._import import Array, Device, torch
+from d2l_gru.torch._parameters import check_is_on
 from d2l_gru.torch.device import check_torch_device
 
 nn = torch.nn
@@ -30,7 +34,12 @@ class RNNModel(nn.Module):
 
     _placed = False  # on a device, by `prepare`
 
-    def __init__(self, rnn_layer, vocab_size, sigma=0.01):
+    def __init__(
+        self,
+        rnn_layer: nn.GRU | nn.LSTM | nn.RNN,
+        vocab_size: int,
+        sigma: float | None = 0.01,
+    ) -> None:
         super().__init__()
         if not isinstance(rnn_layer, (nn.GRU, nn.LSTM, nn.RNN)):
             raise TypeError(f"rnn_layer must be like nn.GRU(vocab_size, 256), not {rnn_layer!r}")
@@ -53,7 +62,7 @@ class RNNModel(nn.Module):
             for param in self.parameters():
                 nn.init.normal_(param, std=sigma) if param.ndim > 1 else nn.init.zeros_(param)
 
-    def forward(self, X, state):
+    def forward(self, X: Array, state: Sequence[Array]) -> tuple[Array, tuple[Array, ...]]:
         """Return logits (num_steps * batch_size, vocab_size) and the new state.
 
         Args:
@@ -80,7 +89,7 @@ class RNNModel(nn.Module):
         """Return a parameter of the layer, whose device and type the state shares."""
         return next(self.rnn.parameters(), torch.zeros(()))
 
-    def begin_state(self, batch_size, device=None):
+    def begin_state(self, batch_size: int, device: Device | None = None) -> tuple[Array, ...]:
         """Return the first state, a tuple of zero tensors (layers, batch_size, hiddens).
 
         There is one, or two for an ``nn.LSTM``.
@@ -94,7 +103,7 @@ class RNNModel(nn.Module):
         like = {"device": device, "dtype": self._like().dtype}
         return tuple(torch.zeros(shape, **like) for _ in range(count))
 
-    def prepare(self, device):
+    def prepare(self, device: Device) -> None:
         """Move a new model to `device`; later, raise unless it is there.
 
         PyTorch's layers are made on the CPU.  So that is where the model is moved from, once.

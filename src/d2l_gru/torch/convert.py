@@ -4,14 +4,18 @@ Both libraries stack the gates of a layer r, z, n and apply the reset gate after
 that the concise models hold the same matrices in the same order; the scratch models are one list.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import d2l_gru as on_mxnet
 import d2l_gru.torch as on_torch
 from d2l_gru.torch import concise, scratch
-from d2l_gru.torch._import import torch
+from d2l_gru.torch._import import Device, torch
 from d2l_gru.torch.device import check_torch_device
 
 
-def to_torch(model, device="cpu"):
+def to_torch(model: Any, device: Device = "cpu") -> Any:
     """Return the PyTorch twin of an MXNet model, with its weights.
 
     Args:
@@ -53,7 +57,7 @@ def to_torch(model, device="cpu"):
     return twin
 
 
-def to_mxnet(model, device=None):
+def to_mxnet(model: Any, device: Any = None) -> Any:
     """Return the MXNet twin of a PyTorch model, with its weights.
 
     Args:

@@ -4,15 +4,20 @@ A GRU's update is hundreds of small kernels, and ordering them one by one takes 
 running them takes the GPU.  A graph orders all of them at once.
 """
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable
+from typing import Any
 
 from d2l_gru._checks import check_device, check_int, check_positive, check_shape
 from d2l_gru._models import begin_state, check_logits, vocab_size_of
-from d2l_gru.history import EpochMeter, check_run, record_epochs
+from d2l_gru.history import EpochMeter, History, check_run, record_epochs
 from d2l_gru.torch._ids import check_ids, check_minibatch
-from d2l_gru.torch._import import torch
-from d2l_gru.torch._modules import parameters, prepare, to_train
+from d2l_gru.torch._import import Array, Device, torch
+from d2l_gru.torch._parameters import parameters, prepare, to_train
 from d2l_gru.torch.device import check_torch_device, try_gpu
+from d2l_gru.torch.minibatches import SeqDataLoader
 from d2l_gru.torch.training import grad_clipping, gradient_norm, sgd, wait
 
 WARM_UPS = 3  # before recording, so that libraries have chosen their algorithms and memory
@@ -42,7 +47,15 @@ class CapturedStep:
     Source: M. Carilli, "Accelerating PyTorch with CUDA Graphs", 2021.
     """
 
-    def __init__(self, model, batch_size, num_steps, lr, device, clip=1.0):
+    def __init__(
+        self,
+        model: Any,
+        batch_size: int,
+        num_steps: int,
+        lr: float,
+        device: Device,
+        clip: float | None = 1.0,
+    ) -> None:
         self.device = check_torch_device(device)
         self.model, self.params = model, to_train(parameters(model))
         for param in self.params:
@@ -101,18 +114,18 @@ class CapturedStep:
         for H, new in zip(_arrays(self.state), _arrays(state), strict=True):
             H.copy_(new)
 
-    def begin(self):
+    def begin(self) -> None:
         """Start at the model's first state, with nothing summed up."""
         self.begin_sequence()
         self.total.zero_()
         self.largest.zero_()
 
     @torch.no_grad()
-    def begin_sequence(self):
+    def begin_sequence(self) -> None:
         """Start at the model's first state."""
         self._carry(begin_state(self.model, self.shape[0], self.device))
 
-    def __call__(self, X, Y):
+    def __call__(self, X: Array, Y: Array) -> None:
         """Update the model from token ids (batch_size, num_steps), which are on its device.
 
         Raises:
@@ -143,7 +156,16 @@ def _copied(state):
     return type(state)(H.clone() for H in state)
 
 
-def train_captured(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=None):
+def train_captured(
+    model: Any,
+    train_iter: SeqDataLoader,
+    lr: float,
+    num_epochs: int,
+    device: Device | None = None,
+    *,
+    clip: float | None = 1.0,
+    on_epoch: Callable[[int, History], object] | None = None,
+) -> History:
     """Train as `train` does, with each update replayed from a `CapturedStep`.
 
     An epoch's minibatches go to the device in one piece, and the host waits once, at its end.

@@ -1,7 +1,9 @@
 """Choosing where PyTorch computes; ``D2L_GRU_DEVICE`` chooses as it does for MXNet."""
 
+from __future__ import annotations
+
 from d2l_gru import devices
-from d2l_gru.torch._import import torch
+from d2l_gru.torch._import import Device, torch
 
 
 def _gpus():
@@ -12,7 +14,7 @@ def _device(kind, number):
     return torch.device("cuda", number) if kind == "gpu" else torch.device("cpu")
 
 
-def check_torch_device(device):
+def check_torch_device(device: Device) -> torch.device:
     """Return `device` as the ``torch.device`` that its tensors name.
 
     That is "cpu" for "cpu:0", and "cuda:0" for "cuda" where that is the current GPU.
@@ -43,7 +45,7 @@ def parse_device(text, source="device"):
     return _device(*devices.parse(text, source, _gpus, "PyTorch"))
 
 
-def try_gpu(i=0):
+def try_gpu(i: int = 0) -> torch.device:
     """Return ``torch.device("cuda", i)`` if PyTorch can use that GPU, else that of the CPU.
 
     ``D2L_GRU_DEVICE=cpu`` makes it the CPU, ``gpu`` makes it GPU `i` or an error, and ``gpu:1``
@@ -61,7 +63,7 @@ def try_gpu(i=0):
     return _device(*devices.choose(i, _gpus, "PyTorch"))
 
 
-def try_all_gpus():
+def try_all_gpus() -> list[torch.device]:
     """Return the devices of all GPUs that PyTorch can use, or that of the CPU, as a list.
 
     Raises:

@@ -1,6 +1,9 @@
 """Completing a text with a PyTorch model, greedily or by sampling."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import Any
 
 from d2l_gru._models import begin_state
 from d2l_gru.generate import (
@@ -10,13 +13,21 @@ from d2l_gru.generate import (
     read_reset_after,
     read_reset_before,
 )
+from d2l_gru.text import Vocab
 from d2l_gru.torch import concise, scratch
-from d2l_gru.torch._import import torch
-from d2l_gru.torch._modules import check_is_on
+from d2l_gru.torch._import import Device, torch
+from d2l_gru.torch._parameters import check_is_on
 from d2l_gru.torch.device import try_gpu
 
 
-def predict(prefix, num_preds, model, vocab, device=None, temperature=0.0):
+def predict(
+    prefix: str,
+    num_preds: int,
+    model: Any,
+    vocab: Vocab,
+    device: Device | None = None,
+    temperature: float = 0.0,
+) -> str:
     """Complete `prefix`, one token at a time: a character, or a word if `vocab` is of words.
 
     Args:

@@ -1,16 +1,22 @@
 """From token ids to minibatches of PyTorch tensors, the same ones in the same order as MXNet's."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
 from d2l_gru import batches
-from d2l_gru.text import load_corpus_time_machine
-from d2l_gru.torch._import import torch
+from d2l_gru.text import Vocab, load_corpus_time_machine
+from d2l_gru.torch._import import Array, torch
 
 
-def _tensors(pairs):
+def _arrays(pairs):
     for X, Y in pairs:
         yield torch.from_numpy(X.astype("int64")), torch.from_numpy(Y.astype("int64"))
 
 
-def seq_data_iter_consecutive(corpus, batch_size, num_steps):
+def seq_data_iter_consecutive(
+    corpus: Sequence[int], batch_size: int, num_steps: int
+) -> Iterator[tuple[Array, Array]]:
     """Return minibatches in which each row goes on where it ended in the minibatch before.
 
     The corpus, less a random offset in [0, num_steps), is cut into `batch_size` long rows.
@@ -27,18 +33,24 @@ def seq_data_iter_consecutive(corpus, batch_size, num_steps):
         ValueError: a size is below 1, or the corpus is shorter than one minibatch, or an id is out
             of [0, 2**31); ids of a ``numpy.memmap`` are checked when they are cut.
         TypeError: the corpus is no sequence of whole numbers.
+
+    Source: Dive into Deep Learning, ``d2l.seq_data_iter_consecutive``, 2019.
     """
     ids = batches.check_corpus(corpus, batch_size, num_steps)
-    return _tensors(batches.consecutive(ids, batch_size, num_steps))
+    return _arrays(batches.consecutive(ids, batch_size, num_steps))
 
 
-def seq_data_iter_random(corpus, batch_size, num_steps):
+def seq_data_iter_random(
+    corpus: Sequence[int], batch_size: int, num_steps: int
+) -> Iterator[tuple[Array, Array]]:
     """Return minibatches of subsequences in random order, each from a place of its own.
 
     Arguments, result and errors are those of `seq_data_iter_consecutive`.
+
+    Source: Dive into Deep Learning, ``d2l.seq_data_iter_random``, 2019.
     """
     ids = batches.check_corpus(corpus, batch_size, num_steps)
-    return _tensors(batches.shuffled(ids, batch_size, num_steps))
+    return _arrays(batches.shuffled(ids, batch_size, num_steps))
 
 
 class SeqDataLoader(batches.Loader):
@@ -55,6 +67,8 @@ class SeqDataLoader(batches.Loader):
 
     Raises:
         ValueError, TypeError: as `seq_data_iter_consecutive`.
+
+    Source: Dive into Deep Learning, ``d2l.SeqDataLoader``, 2019.
     """
 
     @property
@@ -63,7 +77,9 @@ class SeqDataLoader(batches.Loader):
         return seq_data_iter_random if self.use_random_iter else seq_data_iter_consecutive
 
 
-def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tokens=10_000):
+def load_data_time_machine(
+    batch_size: int, num_steps: int, use_random_iter: bool = False, max_tokens: int = 10_000
+) -> tuple[SeqDataLoader, Vocab]:
     """Return minibatches of *The Time Machine* in characters, with its vocabulary.
 
     Args:
@@ -76,6 +92,8 @@ def load_data_time_machine(batch_size, num_steps, use_random_iter=False, max_tok
 
     Raises:
         ValueError: as `SeqDataLoader` and `load_corpus_time_machine`.
+
+    Source: Dive into Deep Learning, ``d2l.load_data_time_machine``, 2019.
     """
     corpus, vocab = load_corpus_time_machine(max_tokens)
     train_iter = SeqDataLoader(corpus, batch_size, num_steps, use_random_iter)

@@ -1,15 +1,20 @@
 """The GRU from scratch in PyTorch: parameters, state, one equation a line, and a model."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 from d2l_gru import _scratch_model
 from d2l_gru._checks import check_device, check_gru, check_int
 from d2l_gru._plain import methods
 from d2l_gru._scratch_model import ScratchModel
 from d2l_gru.torch._ids import check_ids
-from d2l_gru.torch._import import torch
+from d2l_gru.torch._import import Array, Device, torch
 from d2l_gru.torch.device import check_torch_device
 
 
-def get_params(vocab_size, num_hiddens, device):
+def get_params(vocab_size: int, num_hiddens: int, device: Device) -> list[Array]:
     """Draw the parameters of a GRU language model: weights N(0, 0.01²), biases 0.
 
     0.01 is the standard deviation.
@@ -54,7 +59,7 @@ def get_params(vocab_size, num_hiddens, device):
     return params
 
 
-def init_gru_state(batch_size, num_hiddens, device):
+def init_gru_state(batch_size: int, num_hiddens: int, device: Device) -> tuple[Array]:
     """Return the state before the first token, ``(H,)`` with H zeros (batch_size, num_hiddens).
 
     Raises:
@@ -64,7 +69,9 @@ def init_gru_state(batch_size, num_hiddens, device):
     return (torch.zeros(shape, device=check_torch_device(device)),)
 
 
-def gru(inputs, state, params):
+def gru(
+    inputs: Array, state: Sequence[Array], params: Sequence[Array]
+) -> tuple[Array, tuple[Array]]:
     """Run a GRU, reset gate before the product, and an output layer over a sequence.
 
     Args:
@@ -114,11 +121,9 @@ class RNNModelScratch(ScratchModel):
     Source: Dive into Deep Learning, ``d2l.RNNModelScratch``, 2019.
     """
 
-    def __init__(self, vocab_size, num_hiddens, device, get_params, init_state, forward_fn):
-        device = check_torch_device(device)
-        super().__init__(vocab_size, num_hiddens, device, get_params, init_state, forward_fn)
+    _as_device = staticmethod(check_torch_device)
 
-    def __call__(self, X, state):
+    def __call__(self, X: Array, state: Sequence[Array]) -> tuple[Array, Any]:
         """Return logits (num_steps * batch_size, vocab_size) and the new state.
 
         Args:
@@ -132,10 +137,6 @@ class RNNModelScratch(ScratchModel):
         check_device("X", X, self.device)
         inputs = torch.nn.functional.one_hot(X.T.long(), self.vocab_size).to(torch.float32)
         return self.forward_fn(inputs, state, self.params)
-
-    def prepare(self, device):
-        """Raise ValueError unless the parameters are on `device`."""
-        super().prepare(check_torch_device(device))
 
 
 _METHODS = methods(RNNModelScratch, "__call__", "begin_state", "parameters")

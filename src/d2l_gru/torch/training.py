@@ -1,18 +1,22 @@
 """Training a language model in PyTorch by truncated backpropagation through time."""
 
+from __future__ import annotations
+
 import functools
 import random
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from d2l_gru._checks import check_int, check_positive, check_seed
 from d2l_gru._models import begin_state, check_logits, detached, vocab_size_of
-from d2l_gru.history import EpochMeter, check_run, record_epochs
+from d2l_gru.history import EpochMeter, History, check_run, record_epochs
 from d2l_gru.torch._ids import check_minibatch
-from d2l_gru.torch._import import torch
-from d2l_gru.torch._modules import parameters, prepare, to_train
+from d2l_gru.torch._import import Array, Device, torch
+from d2l_gru.torch._parameters import parameters, prepare, to_train
 from d2l_gru.torch.device import check_torch_device, try_gpu
 
 
-def set_seed(seed):
+def set_seed(seed: int) -> None:
     """Seed Python's and PyTorch's generators, which draw minibatches, parameters and samples.
 
     Args:
@@ -27,7 +31,7 @@ def set_seed(seed):
 
 
 @torch.no_grad()
-def sgd(params, lr, batch_size=None):
+def sgd(params: Any, lr: float, batch_size: int | None = None) -> None:
     """Take one step of gradient descent: subtract `lr` times its gradient from each tensor.
 
     Args:
@@ -58,7 +62,7 @@ def _with_gradients(params):
     raise ValueError(f"no tensor has a gradient, of shape {shapes}: call backward()")
 
 
-def gradient_norm(params):
+def gradient_norm(params: Any) -> Array:
     """Return the joint Euclidean norm of the gradients, a tensor of shape ().
 
     Args:
@@ -79,7 +83,7 @@ def _norm(params):
 
 
 @torch.no_grad()
-def grad_clipping(params, theta):
+def grad_clipping(params: Any, theta: float) -> Array:
     """Scale all gradients by one factor so that their joint norm is at most `theta`, in place.
 
     A gradient that is infinite or NaN makes the norm so, and stays NaN: the parameters, and the
@@ -144,7 +148,13 @@ def train_step(model, X, Y, state, lr, device, clip):
     return l.detach() * Y.numel(), norm, state
 
 
-def train_epoch(model, train_iter, lr, device, clip=1.0):
+def train_epoch(
+    model: Any,
+    train_iter: Iterable[tuple[Array, Array]],
+    lr: float,
+    device: Device,
+    clip: float | None = 1.0,
+) -> tuple[float, float, float]:
     """Train for one epoch.
 
     With consecutive sampling the state is carried from minibatch to minibatch, detached: its value
@@ -179,7 +189,16 @@ def wait(device):
         torch.cuda.synchronize(device)
 
 
-def train(model, train_iter, lr, num_epochs, device=None, *, clip=1.0, on_epoch=None):
+def train(
+    model: Any,
+    train_iter: Iterable[tuple[Array, Array]],
+    lr: float,
+    num_epochs: int,
+    device: Device | None = None,
+    *,
+    clip: float | None = 1.0,
+    on_epoch: Callable[[int, History], object] | None = None,
+) -> History:
     """Train with stochastic gradient descent, and show a progress bar.
 
     Args:

@@ -36,7 +36,7 @@ def backward(loss):
         ) from error
 
 
-def arrays_of(params):
+def to_train(params):
     """Return as a list the arrays that are to be trained.
 
     Args:
@@ -71,7 +71,7 @@ def arrays_of(params):
 
 
 def prepare(model, device):
-    """Draw the parameters that have no values yet on `device`; raise unless all are there.
+    """Draw the parameters that have no values yet on `device`, and return it.
 
     Raises:
         ValueError: the model is on another device.
@@ -84,6 +84,7 @@ def prepare(model, device):
     else:
         for param in model.parameters() if hasattr(model, "parameters") else ():
             check_device("the model", param, device)
+    return device
 
 
 def draw(block, device):

@@ -224,13 +224,15 @@ def test_without_scripts_there_is_a_figure_and_a_sentence(visit):
         assert "In a browser that runs scripts" in still.inner_text()
 
 
-def test_a_failure_leaves_the_figure_and_says_why(visit):
-    page = visit("gates").page
+def test_a_failure_leaves_the_figure_and_says_why(browser, html):
+    page = browser.new_page()
     page.route("**/gru-32-weights.js", lambda route: route.abort())
+    page.goto(f"{html.as_uri()}/gates.html")
     scrubber = page.locator(".gru-widget[data-widget=scrubber]")
     scrubber.scroll_into_view_if_needed()
     scrubber.get_by_text("This figure stays still: gru-32-weights.js cannot be loaded.").wait_for()
     assert scrubber.locator("figure img").count() == 1
+    page.close()
 
 
 def test_who_wants_less_motion_gets_none(visit):

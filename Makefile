@@ -92,6 +92,7 @@ _build/slides/.done: $(SOURCES) $(if $(STRICT),gone)
 	@$(call RENDER,slides)
 
 pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
+	@$(if $(filter a4 letter,$(PAPER)),,$(error PAPER is a4 or letter, not $(PAPER)))
 	@$(BIN)/python -m tools.check
 	@$(DEBIAN) tex
 	@rm -f _build/latex/.done  # which may have been on other paper
@@ -100,7 +101,8 @@ pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
 
 _build/latex/.done: $(SOURCES) $(if $(STRICT),gone)
 	@rm -rf _build/latex
-	@PAPER=$(PAPER) $(SPHINX) $(STRICTLY) -b latex -d _build/aside/latex.doctrees _build/latex
+	@$(SPHINX) $(STRICTLY) -D latex_elements.papersize=$(PAPER)paper \
+		-b latex -d _build/aside/latex.doctrees _build/latex
 	@cd _build/latex && latexmk -xelatex -halt-on-error -interaction=nonstopmode -silent book.tex \
 		>latexmk.log 2>&1 || { grep -A9 '^!' book.log; echo 'See _build/latex/book.log'; exit 1; }
 	@mv _build/latex/book.pdf _build/book.pdf && touch $@

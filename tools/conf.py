@@ -1,7 +1,4 @@
-"""Sphinx's own view of _config.yml, for `make serve` and `make pdf`.
-
-Jupyter Book reads that file itself.
-"""
+"""Sphinx's own view of _config.yml, which is Jupyter Book's configuration."""
 
 import os
 from pathlib import Path
@@ -9,7 +6,7 @@ from pathlib import Path
 from jupyter_book.config import get_final_config
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT / os.environ.get("BOOK_SOURCE", ".")  # _build/sample where that is shown
+SOURCE = ROOT / os.environ.get("BOOK_SOURCE", ".")  # a test's
 BOOK = SOURCE / "book"
 
 _config, _ = get_final_config(
@@ -18,8 +15,7 @@ _config, _ = get_final_config(
     cli_config={"external_toc_path": "_toc.yml", "latex_individualpages": False},
 )
 # Jupyter Book takes these from book/, Sphinx would from the folder of this file.
-_PATHS = "html_static_path revealjs_static_path bibtex_bibfiles latex_additional_files"
-for _name in _PATHS.split():
+for _name in "html_static_path revealjs_static_path bibtex_bibfiles latex_additional_files".split():
     _config[_name] = [str(BOOK / path) for path in _config[_name]]
 for _name in ("html_logo", "html_favicon"):
     _config[_name] = str(BOOK / _config[_name])

@@ -45,7 +45,6 @@ import nbformat
 
 from d2l_gru import corpus
 from tools.check import check, refuse_lost, refuse_unfit
-from tools.ext.voices import split
 from tools.fingerprint import Fingerprints, circumstances, installed
 from tools.notebook import (
     LIMIT,
@@ -61,6 +60,7 @@ from tools.notebook import (
     take_recorded,
     tidy,
 )
+from tools.voices import split
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = 1  # second, above which what a cell took is recorded

@@ -1,7 +1,7 @@
 /**
  * A gated recurrent unit over characters: the network of the book, in the page.
  *
- * A classic script, since a page opened as a file may load no modules; in Node, `require` it.
+ * A classic script, since a page opened as a file may load no modules.
  * Gates are stacked r, z, n, as in MXNet and cuDNN. All arithmetic is in double precision.
  */
 (function (root) {
@@ -223,7 +223,5 @@
     return longest;
   }
 
-  const gru = { GRU, unpack, softmax, choose, randomFrom, matches };
-  if (typeof module === "object" && module.exports) module.exports = gru;
-  else Object.assign(root, { gru });
+  root.gru = { GRU, unpack, softmax, choose, randomFrom, matches };
 })(globalThis);

@@ -1,7 +1,6 @@
 """The pages in a real browser: read, searched, printed, in light and dark, with formulas."""
 
 import gzip
-import importlib.util
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -10,10 +9,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from tools_of_the_build import ROOT
 
-pytestmark = pytest.mark.pages
-
 PAGES = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
-
+DECKS = [
+    f"slides/{name}" for name in PAGES if "{slide}" in (ROOT / f"chapters/{name}.md").read_text()
+]
+# The first page, and those with most formulas, most to try out, and tables of functions.
+FOUR = ["index", "gru-scratch", "gates", "api"]
 
 # These rules take four fifths of axe's time, and depend on the scheme and not on the width.
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
@@ -43,14 +44,25 @@ def faults(page, options=None):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", FOUR)
 def test_axe_finds_no_fault(visit, server, name, scheme):
+    check_with_axe(visit, server, name, scheme)
+
+
+def check_with_axe(visit, server, name, scheme):
     went = visit(name, base=server, color_scheme=scheme)
     for widget in went.page.locator(".gru-widget").all():
         widget.scroll_into_view_if_needed()
         widget.locator("xpath=self::*[@data-ready]").wait_for()
     assert went.wrong == []
     assert faults(went.page, ONLY_OF_COLOURS if scheme == "dark" else None) == []
+
+
+@pytest.mark.parametrize("name", [*PAGES, *DECKS])
+def test_a_page_opens_without_a_fault_and_asks_no_other_host(visit, name):
+    went = visit(name)
+    assert went.wrong == [] and went.page.locator("h1").count()
+    assert all(address.startswith(("file:", "data:")) for address in went.asked)
 
 
 def test_axe_sees_a_pale_word(visit):
@@ -62,8 +74,12 @@ def test_axe_sees_a_pale_word(visit):
     assert fault == "color-contrast" and places == ['<span class="mi">35</span>']
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", FOUR[1:])
 def test_on_a_phone_nothing_is_wider_than_the_page(visit, name):
+    check_on_a_phone(visit, name)
+
+
+def check_on_a_phone(visit, name):
     """A wide table or formula scrolls within itself, and the keyboard reaches it."""
     went = visit(name, viewport={"width": 360, "height": 640})
     assert went.page.evaluate("document.documentElement.scrollWidth") == 360
@@ -132,33 +148,11 @@ def test_solutions_open_and_the_theme_changes(visit):
     assert went.wrong == []
 
 
-# Two tabs as sphinx-design makes them, of which the second is closed.
-TABS = """
-  <div class="sd-tab-set">
-    <input type="radio" id="one" name="tabs" checked><label class="sd-tab-label" for="one">A</label>
-    <div class="sd-tab-content">first</div>
-    <input type="radio" id="two" name="tabs"><label class="sd-tab-label" for="two">B</label>
-    <div class="sd-tab-content">second</div>
-  </div>
-"""
-
-
-def test_on_paper_all_but_the_other_tabs_is_open_and_only_the_page_is_there(visit):
+def test_on_paper_all_is_open_and_only_the_page_is_there(visit):
     went = visit("gru-concise")
-    design = Path(importlib.util.find_spec("sphinx_design").origin).parent
-    style = "".join(path.read_text() for path in design.rglob("*.min.css"))
-    went.page.add_style_tag(content=f"@layer design {{ {style} }}")
-    went.page.evaluate(
-        "tabs => document.querySelector('.bd-article h1').insertAdjacentHTML('afterend', tabs)",
-        TABS,
-    )
-    closed = [went.page.locator(".solution .cell").first]
-    tabs = [went.page.get_by_text(words, exact=True) for words in ("first", "second")]
-    bars = [
-        went.page.locator(name).first
-        for name in (".bd-sidebar-primary", ".bd-header-article", ".toggle-button")
-    ]
-    assert not any(part.is_visible() for part in closed) and all(bar.is_visible() for bar in bars)
+    closed = went.page.locator(".solution .cell").first
+    names = (".bd-sidebar-primary", ".bd-header-article", ".toggle-button")
+    bars = [went.page.locator(name).first for name in names]
+    assert not closed.is_visible() and all(bar.is_visible() for bar in bars)
     went.page.emulate_media(media="print")
-    assert all(part.is_visible() for part in closed) and not any(bar.is_visible() for bar in bars)
-    assert [tab.is_visible() for tab in tabs] == [True, False]
+    assert closed.is_visible() and not any(bar.is_visible() for bar in bars)

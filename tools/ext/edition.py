@@ -26,7 +26,7 @@ def prepare(app, config):
     """Say which version this is, and have pages made anew when there are other forms."""
     options = config.html_theme_options
     options["extra_footer"] = f"{describe(app.srcdir)}. {options.get('extra_footer', '')}"
-    if "repository_url" not in options:  # Jupyter Book would name its own
+    if "executablebooks" in options.get("repository_url", ""):  # Jupyter Book names its own
         options.pop("launch_buttons", None)
     torch = [path.name for path in Path(app.srcdir).glob(f"*{TORCH}.ipynb")]
     config.forms = [*sorted(torch), *(n for n in ("book.pdf", "slides") if (MADE / n).exists())]
@@ -51,7 +51,13 @@ def copy_forms(app, env):
 
 def add_buttons(app, pagename, templatename, context, doctree):
     """Put the page's forms under its download button."""
-    groups = [b for b in context.get("header_buttons", []) if b["label"] == "download-buttons"]
+    buttons = context.get("header_buttons", [])
+    for button in (
+        b for group in buttons for b in group.get("buttons", []) if b["text"] == "Colab"
+    ):
+        url = app.config.html_theme_options["repository_url"]
+        button["tooltip"] += f", first: %pip install 'd2l_gru[cpu] @ git+{url}'"
+    groups = [group for group in buttons if group["label"] == "download-buttons"]
     if app.builder.name != "html" or not groups:
         return
     source = f"_sources/{context['sourcename']}"  # which Sphinx copies after this

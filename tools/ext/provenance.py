@@ -5,22 +5,17 @@ cannot point at it the card lists them all, below what the page's outputs depend
 note at the chapter's end does.
 """
 
-import functools
 import json
 import re
 from html import escape
 from pathlib import Path
 
-import nbformat
 from docutils import nodes
 from myst_nb.ext.glue.roles import PasteTextRole
 from sphinx import addnodes
 
-from tools.ext.voices import TORCH
-from tools.notebook import code_cells, digest
+from tools.notebook import TORCH, code_cells
 
-# Among what Sphinx keeps of a page: the notebooks it shows values of, with hashes of their outputs.
-PLACED_FROM = "placed-from"
 VOICES = {"MXNet": "", "PyTorch": TORCH}
 ROWS = ("run", "seconds", "versions", "seeds", "code", "package", "corpus", "records", "lock")
 CARD = """<details class="card-of-run"><summary>How this page came about</summary>
@@ -43,77 +38,45 @@ class Role(PasteTextRole):
         env = self.document.settings.env
         path = Path(env.srcdir) / (page or f"{env.docname}.ipynb")
         if found:
-            if page:
-                env.metadata[env.docname].setdefault(PLACED_FROM, {})[str(path)] = printed_in(path)
-            found = [placed("", "", *found, source=describe(path, name))]
+            env.note_dependency(str(path))
+            found = [placed("", "", *found, source=describe(read(path), path.name, name))]
         return found, messages
 
 
-def find_outdated(app, env, added, changed, removed):
-    """Return the pages that show values of another page's notebook whose outputs are others now.
-
-    That its text has changed would make them none.
-    """
-    return [
-        name
-        for name in env.all_docs.keys() - removed
-        for path, printed in env.metadata[name].get(PLACED_FROM, {}).items()
-        if printed_in(Path(path)) != printed
-    ]
-
-
 def read(path):
-    """Return a stored notebook, which is read once for all its numbers."""
-    return _read(path, path.stat().st_mtime_ns)
+    return json.loads(path.read_text("utf-8"))
 
 
-@functools.cache
-def _read(path, mtime):
-    return nbformat.read(path, as_version=4)
-
-
-def printed_in(path):
-    """Return a hash of the outputs of a notebook, with what is known of their run; "" of none."""
-    if not path.is_file():
-        return ""
-    notebook = read(path)
-    outputs = [cell.outputs for cell in code_cells(notebook)]
-    return digest(json.dumps([outputs, notebook.metadata.get("d2l_gru")]))
-
-
-def describe(path, name):
+def describe(notebook, file, name):
     """Say which cell of a notebook has placed a value, and on what, if its run is known."""
-    notebook = read(path)
     cells = [
         str(number)
         for number, cell in enumerate(code_cells(notebook), 1)
-        for output in cell.outputs
+        for output in cell.get("outputs", [])
         if output.get("metadata", {}).get("scrapbook", {}).get("name") == name
     ]
-    run = notebook.metadata.get("d2l_gru", {}).get("run", {})
+    run = notebook["metadata"].get("d2l_gru", {}).get("run", {})
     known = [f"on {run['device']}"] if run.get("device") else []
     known += [run["date"]] if run else []
-    return ", ".join([f"from code cell {cells[-1]} of {path.name}", *known])
+    return ", ".join([f"from code cell {cells[-1]} of {file}", *known])
 
 
 def facts(notebook):
     """Return the rows of a card: what the outputs of a notebook depend on, as far as is known."""
-    stamp = notebook.metadata.get("d2l_gru", {})
+    stamp = notebook["metadata"].get("d2l_gru", {})
     run = stamp.get("run", {})
     known = {**stamp.get("parts", {}), "lock": run.get("lock")}
     known = {name: f"<code>{value}</code>" for name, value in known.items() if value}
     if run:
         on = f" on {run['device']}" if run["device"] else ""
         known["run"] = f"{run['date']}{on}, in {run['seconds']:.0f} seconds"
-        if cells := run.get("cells"):
-            numbers = sorted(cells, key=int)
-            took = (f"{cells[number]:.0f} in code cell {number}" for number in numbers)
-            known["seconds"] = ", ".join(took)
+        cells = sorted(run.get("cells", {}).items(), key=lambda cell: int(cell[0]))
+        known["seconds"] = ", ".join(f"{took:.0f} in code cell {cell}" for cell, took in cells)
         known["versions"] = ", ".join(map(" ".join, run["versions"].items()))
-    sources = "\n".join(cell.source for cell in code_cells(notebook))
-    if seeds := re.findall(r"\bset_seed\((\d+)\)", sources):
-        known["seeds"] = ", ".join(sorted({*seeds}, key=int))
-    return known
+    sources = "".join(line for cell in code_cells(notebook) for line in cell["source"])
+    seeds = {*re.findall(r"\bset_seed\((\d+)\)", sources)}
+    known["seeds"] = ", ".join(sorted(seeds, key=int))
+    return {name: value for name, value in known.items() if value}
 
 
 def numbers_of(tree):
@@ -138,11 +101,9 @@ def add_card(app, doctree, docname):
     """Put the card at the end of a page with code."""
     if app.builder.name == "latex":
         add_notes(doctree)
-    if app.builder.name != "html":
-        return
     files = {words: Path(app.srcdir) / f"{docname}{end}.ipynb" for words, end in VOICES.items()}
     notebooks = {words: read(path) for words, path in files.items() if path.is_file()}
-    if not any(code_cells(notebook) for notebook in notebooks.values()):
+    if app.builder.name != "html" or not any(map(code_cells, notebooks.values())):
         return
     cards = [facts(notebook) for notebook in notebooks.values()]
     rows = "".join(
@@ -176,5 +137,3 @@ def setup(app):
     app.add_node(placed, html=(visit, depart), latex=plain)
     app.add_role_to_domain("glue", "text", Role(), override=True)
     app.connect("doctree-resolved", add_card)
-    app.connect("env-get-outdated", find_outdated)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

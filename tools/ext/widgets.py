@@ -15,10 +15,12 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 LOGGER = logging.getLogger(__name__)
+SECTION = '<section class="gru-widget" data-widget="{}" data-models="{}" aria-label="{}">'
+SCRIPT = '<script defer src="widgets/load.js"></script>'
 
 
 class widget(nodes.Element):
-    """A container; its one child is the still figure."""
+    """A container; its first child becomes the still figure."""
 
 
 class WidgetDirective(SphinxDirective):
@@ -46,16 +48,24 @@ class WidgetDirective(SphinxDirective):
 
 def arrange(app, doctree, docname):
     """Move each still figure into its widget; where there are only still figures, drop widgets."""
+    script = SCRIPT  # once a page
     for each in list(doctree.findall(widget)):
-        if app.builder.name != "html":
-            each.parent.remove(each)
-            continue
-        stills = [n for n in doctree.findall(nodes.figure) if each["still"] in n["ids"]]
-        if not stills:
-            LOGGER.warning("there is no figure %s for a widget", each["still"], location=each)
-            continue
-        stills[0].parent.remove(stills[0])
-        each.insert(0, stills[0])
+        parts = []
+        if app.builder.name == "html":
+            stills = [n for n in doctree.findall(nodes.figure) if each["still"] in n["ids"]]
+            if not stills:
+                LOGGER.warning("there is no figure %s for a widget", each["still"], location=each)
+            for still in stills:
+                still.parent.remove(still)
+            values = (escape(each.get(name, "")) for name in ("widget", "models", "label"))
+            parts = [raw(SECTION.format(*values)), *stills, *each.children, raw("</section>")]
+            parts.append(raw(script))
+            script = ""
+        each.replace_self(parts)
+
+
+def raw(html):
+    return nodes.raw("", html, format="html")
 
 
 def copy_scripts(app):
@@ -65,23 +75,7 @@ def copy_scripts(app):
         shutil.copytree(source, Path(app.outdir) / "widgets", dirs_exist_ok=True)
 
 
-def visit_html(self, node):
-    name, models = escape(node["widget"]), escape(node.get("models", ""))
-    self.body.append(
-        f'<section class="gru-widget" data-widget="{name}" data-models="{models}" '
-        f'aria-label="{escape(node["label"])}">\n'
-    )
-
-
-def depart_html(self, node):
-    self.body.append("</section>\n")
-    if node is list(node.document.findall(widget))[-1]:
-        self.body.append('<script defer src="widgets/load.js"></script>\n')
-
-
 def setup(app):
-    app.add_node(widget, html=(visit_html, depart_html))
     app.add_directive("widget", WidgetDirective)
     app.connect("builder-inited", copy_scripts)
     app.connect("doctree-resolved", arrange, priority=450)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

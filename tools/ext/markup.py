@@ -14,26 +14,7 @@ from pathlib import Path
 
 import a11y_pygments  # noqa: F401  (see setup)
 from docutils import nodes
-from jinja2 import FileSystemBytecodeCache
-from pybtex import plugin
-from pybtex.backends import plaintext
-from pybtex.style.formatting import alpha
-from pybtex.style.labels import alpha as labels
-from pybtex.style.names import plain
-from pybtex.style.sorting import author_year_title
-from pybtex_docutils import Backend
-from sphinxcontrib.bibtex.style.names.last import LastNameStyle
 
-# What pybtex would look for among all installed packages, at each citation.
-PLUGINS = {
-    ("pybtex.backends", "docutils"): Backend,
-    ("pybtex.backends", "plaintext"): plaintext.Backend,
-    ("pybtex.style.formatting", "alpha"): alpha.Style,
-    ("pybtex.style.labels", "alpha"): labels.LabelStyle,
-    ("pybtex.style.names", "last"): LastNameStyle,
-    ("pybtex.style.names", "plain"): plain.NameStyle,
-    ("pybtex.style.sorting", "author_year_title"): author_year_title.SortingStyle,
-}
 MENDED = [
     # Hints to fetch early, which a browser refuses for a file.
     (r'\s*<link rel="preload" as="(?:font|script)"[^>]*>', ""),
@@ -117,20 +98,8 @@ def restrict(page, handlers):
     return page.replace("<head>", f"<head>{meta}", 1)
 
 
-def keep_templates(app):
-    """Keep the theme's templates as compiled, for the builds that follow."""
-    if templates := getattr(app.builder, "templates", None):
-        folder = Path(app.doctreedir, "templates")
-        folder.mkdir(parents=True, exist_ok=True)
-        templates.environment.bytecode_cache = FileSystemBytecodeCache(str(folder))
-
-
 def setup(app):
-    for (group, name), found in PLUGINS.items():
-        plugin.register_plugin(group, name, found, force=True)
     # The style of code has set up the root logger, at its import, to print what any library notes.
     logging.getLogger().setLevel(logging.WARNING)
-    app.connect("builder-inited", keep_templates)
     app.connect("html-page-context", describe)
     app.connect("build-finished", mend)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,37 +1,24 @@
 """A Sphinx extension: what a page need not be but a printed book is.
 
-The front page becomes the preface, the reference pages become appendices, and so does the code in
-PyTorch; solutions go to the end, and the list of references takes the place of the page that holds
-it.
+The front page becomes the preface.  The numbered parts of _toc.yml are the chapters, the others the
+appendices, and so is the code in PyTorch.  Solutions go to the end, and the list of references
+takes the place of the page that holds it.
 """
-
-import os
 
 from docutils import nodes
 from sphinx.addnodes import start_of_file
-from sphinx.errors import ConfigError, SphinxError
+from sphinx.errors import SphinxError
 from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
-from tabs import twins
 
 from tools.ext.edition import describe
+from tools.ext.tabs import twins
 
-APPENDICES = ("speed", "notation", "api", "references")
 TORCH = "The code in PyTorch"
 ABOUT_TORCH = (
     "What the chapters say in MXNet, in PyTorch, under the headings where it stands there. "
     "Cells that are the same in both are not repeated."
 )
 SHORT = 14  # lines of a cell
-SUBTITLE = "An executable book"
-
-
-def configure(app, config):
-    """Set what _config.yml cannot say, since it depends on the run and the paper."""
-    title = rf"\printtitle{{{SUBTITLE}}}{{{describe(app.srcdir)}}}"
-    paper = os.environ.get("PAPER") or "a4"
-    if paper not in ("a4", "letter"):
-        raise ConfigError(f"PAPER must be a4 or letter, not {paper!r}")
-    config.latex_elements |= {"papersize": f"{paper}paper", "maketitle": title}
 
 
 def raw(text):
@@ -49,26 +36,29 @@ def arrange(app, doctree, docname):
         return
     root = doctree[0]
     files = {file["docname"]: file for file in root.findall(start_of_file)}
-    for name, file in files.items():
-        if not next(file.findall(nodes.title), None):
+    titles = {name: next(file.findall(nodes.title), None) for name, file in files.items()}
+    for name in files:
+        if not titles[name]:
             raise SphinxError(f"chapters/{name}.md has no title; begin it with `# Title`")
-
-    def there(*names):
-        return (files[name] for name in names if name in files)
-
+    parts = app.env.external_site_map.root.subtrees
+    chapters = [name for part in parts if part.numbered for name in part.items if name in files]
     front = [node for node in root[1:] if not next(node.findall(start_of_file), None)]
-    chapters = [name for name in files if name not in APPENDICES]
+    subtitle = ""
+    if front and [*map(type, front[0])] == [nodes.emphasis]:  # a line for itself, in italics
+        subtitle = front.pop(0).astext()
+    edition = describe(app.srcdir)
+    app.builder.context["maketitle"] = rf"\printtitle{{{subtitle}}}{{{edition}}}"
     torch = [part for name in chapters if (part := take_twins(files[name]))]
     point_to_solutions(root)
     solutions = [take_solutions(files[name]) for name in chapters]
+    others = (files[name] for name in files if name not in chapters)
     root[1:] = [
-        chapter("Preface", *(node for node in front if node.astext() != SUBTITLE)),
+        chapter("Preface", *front),
         raw(r"\mainmatter\setcounter{secnumdepth}{2}"),
         *(files[name] for name in chapters),
         raw(r"\appendix"),
-        *there("speed", "notation"),
+        *(file for file in others if file.astext().strip() != titles[file["docname"]].astext()),
         *([chapter(TORCH, nodes.paragraph("", ABOUT_TORCH), *torch)] if torch else []),
-        *there("api"),
         raw(r"\backmatter\setcounter{secnumdepth}{-1}"),
         raw(r"\addtocontents{toc}{\protect\setcounter{tocdepth}{0}}"),
         chapter("Solutions", *(part for part in solutions if part)),
@@ -133,6 +123,4 @@ def take_solutions(file):
 
 
 def setup(app):
-    app.connect("config-inited", configure, priority=900)
     app.connect("doctree-resolved", arrange)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

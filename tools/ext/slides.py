@@ -5,7 +5,6 @@ whatever it shows of the page by name, figures, equations and tables.  A code ce
 joins the slide before it, with its output; one tagged ``slide-output`` without its code.
 """
 
-import copy
 import re
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from tools.ext.edition import describe
 
 LOGGER = logging.getLogger(__name__)
 NEEDED = re.compile("(?i)formulas|reveal|slides|pygments")
-HAS = "slides"  # what Sphinx keeps of a page that has some
 CELL, OUTPUT = "tag_slide", "tag_slide-output"
 
 
@@ -39,7 +37,6 @@ class SlideDirective(SphinxDirective):
 
     def run(self):
         words, messages = self.state.inline_text(self.arguments[0], self.lineno)
-        self.env.metadata[self.env.docname][HAS] = True
         content = slide("", show=self.options.get("show", "").split())
         content += nodes.title("", "", *words)
         self.set_source_info(content)
@@ -54,14 +51,7 @@ class Decks(RevealjsHTMLBuilder):
 
     def init(self):
         self.config.html_theme_options.pop("launch_buttons", None)  # the pages have them
-        names = ("revealjs_static_path", "revealjs_script_conf")
-        written = copy.deepcopy([(name, self.config[name]) for name in names])
         super().init()
-        for name, value in written:  # what was added would have all pages read anew
-            setattr(self.config, name, value)
-
-    def get_outdated_docs(self):
-        return (name for name in super().get_outdated_docs() if HAS in self.env.metadata[name])
 
     def get_relative_uri(self, from_, to, typ=None):
         return f"../{to}.html"
@@ -69,12 +59,8 @@ class Decks(RevealjsHTMLBuilder):
     def write_doc(self, docname, doctree):
         if doctree.children:
             super().write_doc(docname, doctree)
-
-    def finish(self):
-        super().finish()
-        for deck in Path(self.outdir).glob("*.html"):  # of a page without slides by now
-            if HAS not in self.env.metadata.get(deck.stem, {}):
-                deck.unlink()
+        else:  # it may have had slides before
+            Path(self.outdir, f"{docname}.html").unlink(missing_ok=True)
 
     def gen_indices(self):
         """Write none."""
@@ -159,4 +145,3 @@ def setup(app):
     app.add_directive("slide", SlideDirective)
     app.connect("doctree-resolved", arrange, priority=400)
     app.connect("html-page-context", drop_scripts, priority=950)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """A Sphinx extension: what is wrong with a page is said with its chapter, its line and a reason.
 
-Sphinx names lines of notebooks, which nobody edits, and of an extension that fails no page at all.
-It is the last of the extensions in _config.yml, and speaks for those before it.
+Sphinx names lines of notebooks, which nobody edits.  It is the last of the extensions, and speaks
+for those before it.
 """
 
 import logging
@@ -14,8 +14,7 @@ from sphinx.errors import SphinxError
 from sphinx.util import logging as sphinx_logging
 from sphinx_exercise.nodes import solution_node
 
-ROOT = Path(__file__).resolve().parent.parent
-PLACE = re.compile(r"([^\n]+)\.(?:ipynb|rst)(?::(\d*))?:?")
+PLACE = re.compile(r"([^\n]+?)(?:\.(?:ipynb|rst))?(?::(\d*))?:?")
 # Footnotes and links to nothing, roles with a slip, tables and formulas that are none.
 REST = re.compile(
     r"`|\{[a-z][\w:-]*\}(?=\w)|!\[|\[\^[\w-]+\]|\[[\w -]+\]\[[\w-]+\]|\{\{|\}\}|:::|\$\$"
@@ -27,10 +26,8 @@ LOGGER = sphinx_logging.getLogger(__name__)
 
 def chapter_of(notebook):
     """Return the chapter of a notebook, by their paths; None if there is none."""
-    chapters = (
-        folder / "chapters" / f"{notebook.stem}.md" for folder in (notebook.parents[1], ROOT)
-    )
-    return next((path for path in chapters if path.is_file()), None)
+    path = notebook.parents[1] / "chapters" / f"{notebook.stem}.md"
+    return path if path.is_file() else None
 
 
 def in_chapter(location):
@@ -76,15 +73,12 @@ def refuse_overwritten(app, pagename, templatename, context, doctree):
 
 
 def find_unasked(app, env):
-    """Warn of solutions to exercises that are nowhere."""
+    """Warn of solutions to exercises that are nowhere; sphinx-exercise names no page."""
     known = getattr(env, "sphinx_exercise_registry", {})
-    for label, each in known.items():
-        node = each.get("node")
+    for node in (each.get("node") for each in known.values()):
         if isinstance(node, solution_node) and node["target_label"] not in known:
-            LOGGER.warning(
-                "the solution %s is for an exercise %s, which is not there; label one so",
-                label, node["target_label"], location=node,
-            )  # fmt: skip
+            said = "a solution is for an exercise %s, which is not there"
+            LOGGER.warning(said, node["target_label"], location=node)
 
 
 def find_rest(app, doctree):
@@ -97,7 +91,7 @@ def find_rest(app, doctree):
         if isinstance(text.next_node(descend=False, siblings=True), nodes.literal):
             rest = rest or ROLE.search(text)
         if rest and not isinstance(text.parent, code) and not text.parent.get("classes"):
-            said = "%r would be shown as it is written; mend it, or write it as code"
+            said = "%r would be shown as it is written; correct it, or write it as code"
             LOGGER.warning(said, rest[0], location=text.parent)
 
 
@@ -110,33 +104,11 @@ class Placed(logging.Filter):
         return not (theirs and str(record.msg).startswith("undefined label"))
 
 
-def named(handler):
-    """Return a handler whose exception is a sentence that names the page."""
-
-    def handle(app, *args):
-        try:
-            return handler(app, *args)
-        except SphinxError:
-            raise
-        except Exception as error:
-            page = next((f"{arg}, " for arg in args if isinstance(arg, str)), "")
-            what = f"tools/{Path(handler.__code__.co_filename).name}, {handler.__name__}"
-            raise SphinxError(f"{page}{what}: {type(error).__name__}: {error}") from error
-
-    return handle
-
-
 def setup(app):
     app.connect("source-read", map_lines, priority=900)  # with the twins
     app.connect("html-page-context", refuse_overwritten)
     app.connect("doctree-read", find_rest)
     app.connect("env-check-consistency", find_unasked)
-    for listeners in app.events.listeners.values():
-        for i, listener in enumerate(listeners):
-            code = getattr(listener.handler, "__code__", None)
-            if code and Path(code.co_filename).parent == Path(__file__).parent:
-                listeners[i] = listener._replace(handler=named(listener.handler))
     for handler in logging.getLogger(sphinx_logging.NAMESPACE).handlers:
         if handler.level == logging.WARNING:
             handler.filters.insert(2, Placed())  # after the filter that finds the place
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,21 +2,20 @@
 
 The twins come from NAME-torch.ipynb into the notebook of a page as it is read.  A cell that is the
 same in both has one only where its outputs differ.  Slides leave the twins out, and on paper
-tools/printed.py makes an appendix of them.
+tools/ext/printed.py makes an appendix of them.
 """
 
 from pathlib import Path
 
 import nbformat
 from docutils import nodes
-from sphinx.errors import ExtensionError
+from sphinx.errors import SphinxError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.writers.html5 import HTML5Translator
 from sphinx_design.shared import create_component
-from widgets import widget
 
-from tools.ext.voices import TORCH
-from tools.notebook import code_cells, tags
+from tools.ext.widgets import widget
+from tools.notebook import TORCH, code_cells, tags
 
 TWIN = "twin"  # the tag of a cell that was put in
 
@@ -31,9 +30,13 @@ def insert_twins(app, docname, source):
     if not path.is_file():
         return
     app.env.note_dependency(str(path))
-    page, torch = nbformat.reads(source[0], as_version=4), nbformat.read(path, as_version=4)
+    page = nbformat.reads(source[0], as_version=4)
+    try:
+        torch = nbformat.read(path, as_version=4)
+    except ValueError as error:
+        raise SphinxError(f"{path.name} cannot be read: {error}") from None
     if len(code_cells(page)) != len(code_cells(torch)):
-        raise ExtensionError(f"{path.name} has not the cells of {docname}.ipynb; run `make book`")
+        raise SphinxError(f"{path.name} has not the cells of {docname}.ipynb; run `make book`")
     for cell, twin in zip(code_cells(page), code_cells(torch), strict=True):
         same = cell.source == twin.source and seen(cell) == seen(twin)
         if not same and "remove-cell" not in tags(cell) | tags(twin):
@@ -102,4 +105,3 @@ def setup(app):
     app.add_node(twin_figure, html=(HTML5Translator.visit_figure, HTML5Translator.depart_figure))
     app.add_post_transform(Tabs)
     app.connect("source-read", insert_twins)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

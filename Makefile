@@ -139,8 +139,8 @@ torch: setup ## install PyTorch, where the set-up could not
 unit: setup ## run the unit tests of the package alone
 	$(BIN)/pytest tests/package $(SIDE_BY_SIDE) $(ARGS)
 
-fuzz: setup ## give thirty thousand damaged files to all that reads files
-	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/package/test_fuzz.py $(ARGS)
+fuzz: setup ## give twenty thousand damaged files to all that reads files
+	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/nightly/test_fuzz.py $(ARGS)
 
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package tests/jobs -p mutants -p no:terminal -p no:xdist $(ARGS)

@@ -43,7 +43,9 @@ class Fingerprints:
 
     def __init__(self, root, corpus_sha256):
         self._mxnet, self._corpus = installed("mxnet", "mxnet-cu112"), corpus_sha256
-        sources = sorted((root / "src").rglob("*.py"))
+        sources = sorted(
+            path for path in (root / "src").rglob("*") if path.suffix in (".py", ".pyi")
+        )
         torch = root / "src" / "d2l_gru" / "torch"  # only PyTorch's notebooks depend on it
         read = {path: skeleton(path.read_text(), str(path)) for path in sources}
         of_mxnet = [read[path] for path in sources if torch not in path.parents]

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from test_run import Project
+from test_runner import Project
 from tools_of_the_build import ROOT
 
 from tools import preview
@@ -45,7 +45,6 @@ def test_an_edited_chapter_is_looked_at_alone(tmp_path, monkeypatch, capsys, pat
 CONF = 'extensions, nb_execution_mode, root_doc = ["myst_nb"], "off", "one"'
 
 
-@pytest.mark.processes
 def test_the_page_follows_each_edit(tmp_path):
     project = Project(tmp_path)
     shutil.copytree(ROOT / "tools", tmp_path / "tools")

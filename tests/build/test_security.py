@@ -5,7 +5,6 @@ import re
 import subprocess
 from importlib import metadata
 
-import pytest
 import yaml
 from tools_of_the_build import ROOT
 
@@ -24,7 +23,6 @@ def test_the_workflow_may_do_little_and_its_actions_are_pinned():
         assert more in ({}, {"publish": {"pages": "write", "id-token": "write"}})
 
 
-@pytest.mark.processes
 def test_the_bill_of_materials_names_what_is_installed():
     made = subprocess.run(["make", "-s", "sbom"], cwd=ROOT, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr

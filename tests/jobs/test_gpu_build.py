@@ -13,7 +13,6 @@ from tools_of_the_build import ROOT
 PYTHON = os.environ.get("D2L_GRU_GPU_BUILD")
 pytestmark = [
     pytest.mark.gpu_build,
-    pytest.mark.slow,
     pytest.mark.skipif(not PYTHON, reason="needs MXNet's GPU build: make gpu-build"),
     pytest.mark.skipif(not stand_in_driver.COMPILER, reason="needs a C compiler"),
 ]

@@ -31,7 +31,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.processes
 def test_a_job_ends_with_the_numbers_of_one_process(folder, capfd):
     sizes = {"num_hiddens": 8, "batch_size": 4, "num_steps": 9, "num_epochs": 2, "clip": 0.2}
     setting = Setting(corpus="a text", **sizes)
@@ -163,7 +162,6 @@ class config:
 """
 
 
-@pytest.mark.processes
 def test_kubernetes_is_asked_for_a_job_for_each_process(folder, capfd, monkeypatch):
     train = ["train", "--corpus", "a text", "--num-epochs", "2"]
     assert main(["launch", "-n", "2", *KUBERNETES, "--", *train]) == 1

@@ -8,8 +8,6 @@ import sys
 import pytest
 from tools_of_the_build import ROOT
 
-pytestmark = pytest.mark.processes
-
 CONTENDER = """
 PACKAGES = ["numpy"]
 def warm(name="warm"):

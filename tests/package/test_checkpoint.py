@@ -228,7 +228,6 @@ for number in range(10**6):
 """
 
 
-@pytest.mark.processes
 def test_killed_while_writing_the_newest_is_always_whole(tmp_path):
     for attempt in range(4):
         command = [sys.executable, "-c", WRITER, tmp_path]

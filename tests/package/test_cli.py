@@ -115,7 +115,6 @@ def under_way(folder, **options):
     return life
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize(
     "sent",
     [
@@ -323,7 +322,6 @@ def test_that_a_text_is_not_used_whole_is_said_unless_it_was_asked_for(folder, c
         assert train(1, "--max-tokens", asked) == 0 and capsys.readouterr().err == ""
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize(
     ("arguments", "role", "said"),
     [
@@ -343,7 +341,6 @@ def test_without_mxnet_each_command_says_so_or_does_not_need_it(folder, argument
     assert done.stderr.count("\n") == bool(said)
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_who_has_gone_is_no_error(folder, monkeypatch, unbuffered):
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)

@@ -91,7 +91,6 @@ def test_the_versions_are_those_of_this_machine():
     assert faults.version_of("d2l_gru_of_another_name") is None
 
 
-@pytest.mark.processes
 def test_this_machine_can_train_and_json_says_the_same(capsys):
     assert main(["doctor"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line[0] != " "]
@@ -128,7 +127,6 @@ def test_a_trial_may_fail_crash_or_hang(machine, monkeypatch, code, trial, pytor
     assert doctor._pytorch() == ("PyTorch", *pytorch, None)
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize(
     ("variables", "product", "said"),
     [

@@ -49,7 +49,6 @@ def test_the_driver_is_asked(library, monkeypatch, version, gpus, name, usable, 
 
 
 @needs_compiler
-@pytest.mark.processes
 def test_the_driver_is_the_library_that_the_system_finds(tmp_path):
     code = "from d2l_gru.install import nvidia; print(*nvidia.find_driver().gpus)"
     done = stand_in_driver.python(code, stand_in_driver.build(tmp_path), "86")

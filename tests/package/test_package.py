@@ -96,7 +96,6 @@ ORDERS = {
 }
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize("order", ORDERS)
 def test_mxnet_has_numpy_semantics_whoever_imports_it(order):
     assert (done := python(ORDERS[order])).returncode == 0, done.stderr

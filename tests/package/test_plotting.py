@@ -183,7 +183,6 @@ def test_an_animator_shows_its_curves_in_each_cell_that_adds_to_them_only(kernel
     assert kind == "display_data" and later != svg
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize("code", [TRAINING, ANIMATED])
 def test_a_live_notebook_sees_the_curve_grow_and_a_bar_come_and_go(kernel, code):
     messages = kernel.run(code.format(pause=0.6), live=True)
@@ -257,7 +256,6 @@ TRAIN = """if True:
 """
 
 
-@pytest.mark.processes
 def test_a_pipe_gets_nothing():
     done = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "trained\n", "")

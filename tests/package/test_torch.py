@@ -61,7 +61,6 @@ def test_the_page_on_the_package_has_the_signature(name):
     assert written == str(inspect.Signature(bare))
 
 
-@pytest.mark.processes
 @needs_torch
 def test_it_trains_and_completes_without_mxnet_and_without_what_only_pages_need():
     code = """    import d2l_gru.torch as d2l
@@ -83,7 +82,6 @@ def test_without_pytorch_the_error_says_what_to_install():
     assert "python -m pip install 'torch>=2.6'" in last
 
 
-@pytest.mark.processes
 def test_mxnet_s_half_needs_no_pytorch():
     done = python("    import d2l_gru as d2l\n    print(d2l.gru.__name__)", "torch")
     assert (done.returncode, done.stdout) == (0, "gru\n"), done.stderr

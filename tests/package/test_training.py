@@ -452,7 +452,6 @@ def test_nothing_is_made_elsewhere_than_on_the_device_that_is_asked_for(on_torch
             assert d2l.predict("a", 3, model, vocab, "cpu").startswith("a")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("clip", [0.5, None])
 def test_an_update_waits_for_nothing(on_torch, clip):
     """A tensor on "meta" has no values, so that whatever waits for one raises.

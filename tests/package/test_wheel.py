@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from tools_of_the_build import ROOT
 
-pytestmark = pytest.mark.slow
 NO_NETWORK = "http://127.0.0.1:9"  # nothing listens there
 BLOCKS = re.findall(
     r"^```(python|bash)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL

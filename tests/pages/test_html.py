@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from html import unescape
+from types import SimpleNamespace
 from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
@@ -12,7 +13,7 @@ from fontTools.ttLib import TTFont
 from small_book import book, built
 from tools_of_the_build import ROOT
 
-from tools.ext import edition, formulas
+from tools.ext import edition, formulas, styles
 
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 each_chapter = pytest.mark.parametrize("name", CHAPTERS)
@@ -43,6 +44,32 @@ def test_each_page_may_load_and_run_only_what_is_beside_it(pages):
         said = dict(part.split(" ", 1) for part in policy["content"].split("; "))
         assert said["default-src"] == "'self'" and "http" not in policy["content"], path.name
         assert "'unsafe-inline'" not in said["script-src"], path.name
+
+
+def test_a_page_waits_for_one_style_sheet_with_the_icons_that_are_shown(html, pages):
+    for path, page in pages.items():
+        (sheet,) = page.find_all("link", rel="stylesheet")
+        assert target(path, sheet["href"])[0] == html / "_static" / "pages.css"
+    css = (html / "_static" / "pages.css").read_text()
+    assert "@import" not in css and "@charset" not in css
+    urls = re.findall(r"""url\(["']?(?!data:|#)([^"')]+)""", css)
+    assert len(urls) > 2 and all((html / "_static" / url).is_file() for url in urls)
+    assert css.index(".fa-solid") < css.index("--book-measure")  # ours has the last word
+    icons = {icon for page in pages.values() for icon in page.select("[class*=fa-]")}
+    names = {name for icon in icons for name in icon["class"] if name.startswith("fa-")}
+    (font,) = html.glob("_static/vendor/fontawesome/*/webfonts/fa-solid-900.woff2")
+    codes = {
+        name: int(rule[2], 16)
+        for rule in styles.ICON.finditer(css)
+        for name in re.findall(r"fa-[\w-]+", rule[1])
+    }
+    assert len(names) > 10 and names - {*codes} <= {"fa-solid", "fa-lg"}
+    glyphs = TTFont(font).getBestCmap()
+    assert all(codes[name] in glyphs for name in names & {*codes}) and len(glyphs) < 40
+    files = [*html.glob("*.html"), html / "_static" / "pages.css"]
+    before = [path.read_bytes() for path in files]  # a second build joins what is joined
+    styles.join(SimpleNamespace(builder=SimpleNamespace(name="html"), outdir=html), None)
+    assert [path.read_bytes() for path in files] == before
 
 
 def test_links_lead_somewhere(pages):

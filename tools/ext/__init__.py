@@ -1,6 +1,7 @@
 """What this book adds to Sphinx: one extension, in _config.yml, of several that know each other."""
 
-PARTS = "formulas edition markup printed provenance slides tabs widgets faults"  # the last is last
+# In this order.
+PARTS = "formulas edition markup printed provenance slides tabs widgets styles faults"
 
 
 def setup(app):

@@ -10,12 +10,10 @@ import time
 
 import nbformat
 import pytest
-from test_run import Project, cell
+from test_runner import Project, cell
 from tools_of_the_build import ROOT, part_of_the_book
 
 from tools.run import INTERRUPTED
-
-pytestmark = pytest.mark.slow
 
 # Says who it is, and never ends.
 ENDLESS = cell("import os, time\n_ = open('../pid', 'w').write(str(os.getpid()))\ntime.sleep(600)")

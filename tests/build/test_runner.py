@@ -111,7 +111,6 @@ def torch(project, monkeypatch):
 # What kernels run
 
 
-@pytest.mark.processes
 def test_a_chapter_is_run_and_a_second_run_gives_the_same_file(live):
     live.write(
         cell("import os, sys, time; os.environ['D2L_GRU_DATA'][-7:]"),
@@ -141,7 +140,6 @@ def test_a_chapter_is_run_and_a_second_run_gives_the_same_file(live):
     assert live.run("--force") == 0 and live.notebook.read_bytes() == written
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -176,7 +174,6 @@ here = [path.stem for path in pathlib.Path("..").glob("*.here")]
 print(*sorted(here), os.environ["OMP_NUM_THREADS"])"""
 
 
-@pytest.mark.processes
 def test_notebooks_run_side_by_side_and_what_is_timed_alone(live, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

@@ -20,7 +20,7 @@ BIN := .venv/bin
 RUN = $(BIN)/python -m tools.run
 DEBIAN = $(BIN)/python -m tools.debian
 # What all pages are made with, and what they show.
-COMMON = _config.yml tools/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
+COMMON = _config.yml tools/conf.py tools/notebook.py tools/voices.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
 SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gru/*/*.py)
 # Nothing is published with a warning, and Ctrl-C prints no traceback.
 SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \

@@ -4,6 +4,7 @@ What MyST, Jupytext or Sphinx complain of is left to them: a build stops at thei
 """
 
 import difflib
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ PARSER = get_parser().use(colon_fence_plugin)
 CONFLICT = re.compile(r"([<>|])\1{6}( |$)")
 UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f\u200b\u2060\ufeff]")
 BEGINS_FENCE = re.compile(r"[\s>]*(?:[-*+]|\d+[.)])?\s*(`{3,}|~{3,}|:{3,})\s*(\{.*|code.*)")
+PYTHON = re.compile(r" i?python3? *$")
 # Directives whose content is no Markdown.
 VERBATIM = {"code-cell", "raw-cell", "code", "code-block", "sourcecode", "math", "raw", "eval-rst"}
 TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception
@@ -140,6 +142,9 @@ def in_chapter(text):
     titles = [token for token in tokens if (token.type, token.tag) == ("heading_open", "h1")]
     for title in titles[1:]:
         yield title.map[0] + 1, "a second title; make it `##`"
+    for token, inline in itertools.pairwise(tokens):
+        if token.type == "heading_open" and not inline.content:
+            yield token.map[0] + 1, "a heading has no words; write some"
     yield from in_fences(tokens, 1)
 
 
@@ -160,6 +165,8 @@ def in_fences(tokens, first):
         )
         if verbatim and (at := next(within, None)):
             yield at, f"a fence begins here, and that of line {line} has not ended; close it"
+        elif token.info.strip().startswith("{code-cell} ") and not PYTHON.search(token.info):
+            yield line, f"{token.info.split()[1]} would be run as Python; write ipython3"
         elif token.map[1] - token.map[0] <= len(lines):
             yield line, f"{token.markup}{token.info} is never closed; write {token.markup} below it"
         if not verbatim:

@@ -44,6 +44,8 @@ WRONG = [
     (TITLE + "a\nb\u200bc\n", 6, "cannot be seen, U+200B"),
     (TITLE + "a\n\x1b[31mb\n", 6, "cannot be seen, U+001B"),
     (TITLE + "# Another\n", 5, "a second title; make it `##`"),
+    (TITLE + "## \n", 5, "a heading has no words"),
+    (TITLE + CELL.replace("ipython3", "julia"), 5, "julia would be run as Python"),
     (TITLE.encode("utf-16"), 1, "it is not in UTF-8; save it so"),
     ((TITLE + "Größe\n").encode("latin-1"), 5, "it is not in UTF-8"),
     ("", 1, "its head, YAML between two lines of ---, is not first"),

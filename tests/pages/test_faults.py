@@ -33,6 +33,17 @@ SLIPS = {
     "```{solution} ex-nowhere\nFour.\n```": "is for an exercise ex-nowhere, which is not there",
     "| a | b |\n| - |\n| 1 | 2 |": "'| - |' would be shown",
     "#### Deep": "Non-consecutive header level",
+    # Cells that would not run.
+    "```{code_cell} ipython3\nx\n```": "Unknown directive type: 'code_cell'",
+    ":::{code-cell} ipython3\nx\n:::": "unexpected `code-cell`",
+}
+NO_CELLS = {
+    "- a\n\n  ```{code-cell} ipython3\n  x\n  ```": "unexpected `code-cell`",
+    "> ```{code-cell} ipython3\n> x\n> ```": "unexpected `code-cell`",
+    "````{note}\n```{code-cell} ipython3\nx\n```\n````": "unexpected `code-cell`",
+    "````{slide} A\n```{code-cell} ipython3\nx\n```\n````": "unexpected `code-cell`",
+    "```code-cell ipython3\nx\n```": "lexer name 'code-cell' is not known",
+    "```{code-cell ipython3\nx\n```": "lexer name '{code-cell' is not known",
 }
 CELL = '```{{code-cell}} ipython3\n:tags: [{0}]\nprint("{0}")\n```\n'
 FINE = """# Fine
@@ -69,6 +80,13 @@ def failed(source, builder="html"):
     done = build(source, builder)
     assert done.returncode and "Traceback" not in done.stdout, done.stdout
     return done.stdout.strip().split("\n")[-1]
+
+
+def test_what_looks_like_a_cell_and_would_not_run_is_refused(tmp_path):
+    pages = {f"page{n}": f"# Title\n\n{text}\n" for n, text in enumerate(NO_CELLS)}
+    said = build(book(tmp_path, pages), "html").stdout
+    for name, words in zip(pages, NO_CELLS.values(), strict=True):
+        assert re.search(rf"chapters/{name}.md:\d+: WARNING: .*{words}", said), (name, said)
 
 
 def test_a_page_of_sphinx_takes_the_place_of_no_chapter(tmp_path):

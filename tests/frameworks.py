@@ -72,8 +72,8 @@ class MXNet(Framework):
     def assign(self, param, values):
         param[:] = self.array(values)
 
-    def layer(self, name, num_inputs, num_hiddens):
-        return getattr(self.mxnet.gluon.rnn, name)(num_hiddens)
+    def layer(self, name, num_inputs, num_hiddens, **more):
+        return getattr(self.mxnet.gluon.rnn, name)(num_hiddens, **more)
 
     def freeze(self, param):
         param.attach_grad("null")
@@ -126,8 +126,8 @@ class Torch(Framework):
     def assign(self, param, values):
         param.data.copy_(self.array(values))
 
-    def layer(self, name, num_inputs, num_hiddens):
-        return getattr(self.torch.nn, name)(num_inputs, num_hiddens)
+    def layer(self, name, num_inputs, num_hiddens, **more):
+        return getattr(self.torch.nn, name)(num_inputs, num_hiddens, **more)
 
     def freeze(self, param):
         param.requires_grad_(False)

@@ -1,5 +1,6 @@
 """Devices: the choice, and whole runs on one that is not the default."""
 
+import importlib
 import re
 
 import pytest
@@ -12,7 +13,6 @@ from strategies import any_text
 import d2l_gru as d2l
 from d2l_gru import devices
 from d2l_gru.install import nvidia
-from d2l_gru.mxnet import device
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -44,14 +44,26 @@ def loader():
 
 
 @pytest.fixture
-def gpus(monkeypatch):
+def gpus(framework, monkeypatch):
     """Return a function that sets the number of GPUs, and what the variable says."""
 
     def there(count, variable=""):
-        monkeypatch.setattr(npx, "num_gpus", lambda: count)
+        of, name = (npx, "num_gpus")
+        if framework.name == "torch":
+            of, name = framework.torch.cuda, "device_count"
+        monkeypatch.setattr(of, name, lambda: count)
         monkeypatch.setenv(devices.VARIABLE, variable)
 
     return there
+
+
+def made(framework, names):
+    """Return the devices of these names, of which PyTorch has one CPU."""
+    pairs = [name.split(":") for name in names.split()]
+    if framework.name == "mxnet":
+        return [{"cpu": cpu, "gpu": gpu}[kind](int(number)) for kind, number in pairs]
+    device = framework.torch.device
+    return [device("cuda", int(n)) if kind == "gpu" else device("cpu") for kind, n in pairs]
 
 
 def parse(text, gpus=()):
@@ -77,21 +89,23 @@ def test_any_other_name_is_refused_and_named(text):
 @pytest.mark.parametrize(
     ("count", "variable", "chosen", "every"),
     [
-        (0, "", [cpu(), cpu()], [cpu()]),
-        (1, "", [gpu(0), cpu()], [gpu(0)]),
-        (2, "", [gpu(0), gpu(1), cpu()], [gpu(0), gpu(1)]),
-        (2, "cpu", [cpu(), cpu()], [cpu()]),
-        (2, "cpu:1", [cpu(1), cpu(1)], [cpu(1)]),
-        (2, "gpu", [gpu(0), gpu(1)], [gpu(0), gpu(1)]),
-        (2, "gpu:1", [gpu(1), gpu(1)], [gpu(1)]),
+        (0, "", "cpu:0 cpu:0", "cpu:0"),
+        (1, "", "gpu:0 cpu:0", "gpu:0"),
+        (2, "", "gpu:0 gpu:1 cpu:0", "gpu:0 gpu:1"),
+        (2, "cpu", "cpu:0 cpu:0", "cpu:0"),
+        (2, "cpu:1", "cpu:1 cpu:1", "cpu:1"),
+        (2, "gpu", "gpu:0 gpu:1", "gpu:0 gpu:1"),
+        (2, "gpu:1", "gpu:1 gpu:1", "gpu:1"),
     ],
 )
 def test_a_gpu_that_is_there_is_taken_unless_the_variable_chooses(
-    gpus, count, variable, chosen, every
+    framework, gpus, count, variable, chosen, every
 ):
     gpus(count, variable)
-    assert [d2l.try_gpu(i) for i in range(len(chosen))] == chosen
-    assert d2l.try_gpu() == chosen[0] and d2l.try_all_gpus() == every
+    chosen = made(framework, chosen)
+    assert [framework.d2l.try_gpu(i) for i in range(len(chosen))] == chosen
+    assert framework.d2l.try_gpu() == chosen[0]
+    assert framework.d2l.try_all_gpus() == made(framework, every)
 
 
 @pytest.mark.parametrize(
@@ -102,26 +116,42 @@ def test_a_gpu_that_is_there_is_taken_unless_the_variable_chooses(
         (2, "GPU", 0), (2, "gpu:", 0), (2, "gpu:-1", 0), (2, "cpu:", 0), (2, "gpu:1 ", 0),
     ],
 )  # fmt: skip
-def test_what_is_not_there_is_never_another(gpus, count, variable, i, snapshot):
+def test_what_is_not_there_is_never_another(framework, gpus, count, variable, i, snapshot):
     gpus(count, variable)
     with pytest.raises(ValueError) as caught:
-        d2l.try_gpu(i)
+        framework.d2l.try_gpu(i)
     assert str(caught.value) == snapshot
     if i == 0:
         with pytest.raises(ValueError, match=f"^{re.escape(str(caught.value))}$"):
-            d2l.try_all_gpus()
+            framework.d2l.try_all_gpus()
 
 
-def test_a_name_is_one_device(gpus):
+def test_a_name_is_one_device(framework, gpus):
     gpus(2)
-    names = {"cpu": cpu(), "cpu:1": cpu(1), "gpu": gpu(0), "gpu:0": gpu(0), "gpu:1": gpu(1)}
-    assert {name: device.parse_device(name) for name in names} == names
-    with pytest.raises(ValueError, match="^device is 'gpu:2', but MXNet can use gpu:0, gpu:1 here"):
-        device.parse_device("gpu:2")
-    with pytest.raises(ValueError, match="^--device must"):
-        device.parse_device("", "--device")
+    parse_device = importlib.import_module(f"d2l_gru.{framework.name}.device").parse_device
+    names = {"cpu": "cpu:0", "cpu:1": "cpu:1", "gpu": "gpu:0", "gpu:0": "gpu:0", "gpu:1": "gpu:1"}
+    for name, same in names.items():
+        assert [parse_device(name)] == made(framework, same)
+    for arguments, said in [
+        (["gpu:2"], "device is 'gpu:2', but (MXNet|PyTorch) can use gpu:0, gpu:1 here; "),
+        (["tpu"], "device must be 'cpu', 'gpu' or one like"),
+        (["", "--device"], "--device must"),
+    ]:
+        with pytest.raises(ValueError, match=f"^{said}"):
+            parse_device(*arguments)
 
 
+def test_a_gpu_of_pytorch_without_a_number_is_the_current_one(torch, monkeypatch):
+    """Arrays name their device with its number, and are compared with it."""
+    from d2l_gru.torch.device import check_torch_device
+
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    names = {"cuda": "cuda:1", "cuda:0": "cuda:0", "cuda:1": "cuda:1", "cpu": "cpu", "cpu:0": "cpu"}
+    assert {name: str(check_torch_device(name)) for name in names} == names
+    assert check_torch_device("mps") == torch.device("mps", 0)
+
+
+@pytest.mark.parametrize("framework", ["mxnet"], indirect=True)
 def test_a_gpu_without_code_is_not_taken(monkeypatch, gpus):
     gpus(2)
     there = [nvidia.Gpu(0, "H100", (9, 0)), nvidia.Gpu(1, "A100", (8, 0))]

@@ -1,5 +1,6 @@
 """MXNet and PyTorch behind one face, so that a test says once what holds for both."""
 
+import contextlib
 import functools
 
 import numpy
@@ -30,6 +31,14 @@ class Framework:
         model.prepare(device)
         return model
 
+    def loss(self, forward, Y):
+        """Return logits and state of `forward`, and compute the gradients of its mean loss."""
+        with self.record():
+            Y_hat, state = forward()
+            l = self.cross_entropy(Y_hat, self.array(Y.T.reshape(-1), "int64"))
+        l.backward()
+        return self.numpy(Y_hat), self.numpy(state[0])
+
     def values(self, model):
         return [self.numpy(param) for param in model.parameters()]
 
@@ -47,6 +56,7 @@ class MXNet(Framework):
         import d2l_gru
 
         self.d2l, self.mxnet, self.cpu = d2l_gru, mxnet, mxnet.cpu()
+        self.xp, self.record = mxnet.np, mxnet.autograd.record
         self.elsewhere = mxnet.cpu(1)
 
     def array(self, values, dtype="float32"):
@@ -84,14 +94,26 @@ class MXNet(Framework):
     def device_of(self, array):
         return array.ctx
 
-    def loss(self, forward, Y):
-        """Return logits and state of `forward`, and compute the gradients of its mean loss."""
-        with self.mxnet.autograd.record():
-            Y_hat, state = forward()
-            cross_entropy = self.mxnet.gluon.loss.SoftmaxCrossEntropyLoss()
-            l = cross_entropy(Y_hat, self.array(Y.T.reshape(-1))).mean()
-        l.backward()
-        return Y_hat.asnumpy(), state[0].asnumpy()
+    def cross_entropy(self, Y_hat, labels):
+        return self.mxnet.gluon.loss.SoftmaxCrossEntropyLoss()(Y_hat, labels).mean()
+
+    def own(self, layer, vocab_size, num_hiddens):
+        """Return a model as readers write it, around the layer of that name; without values."""
+        nn, npx = self.mxnet.gluon.nn, self.mxnet.npx
+
+        class Block(nn.Block):
+            def __init__(self, rnn):
+                super().__init__()
+                self.rnn, self.dense = rnn, nn.Dense(vocab_size)
+
+            def forward(self, X, state):
+                Y, state = self.rnn(npx.one_hot(X.T, vocab_size), state)
+                return self.dense(Y.reshape(-1, Y.shape[-1])), state
+
+            def begin_state(self, *args, **kwargs):
+                return self.rnn.begin_state(*args, **kwargs)
+
+        return Block(self.layer(layer, vocab_size, num_hiddens))
 
 
 class Torch(Framework):
@@ -103,6 +125,7 @@ class Torch(Framework):
         import d2l_gru.torch
 
         self.d2l, self.cpu = d2l_gru.torch, self.torch.device("cpu")
+        self.xp, self.record = self.torch, contextlib.nullcontext
         self.elsewhere = self.torch.device("meta")
 
     def array(self, values, dtype="float32"):
@@ -138,11 +161,28 @@ class Torch(Framework):
     def device_of(self, tensor):
         return tensor.device
 
-    def loss(self, forward, Y):
-        Y_hat, state = forward()
-        l = self.torch.nn.functional.cross_entropy(Y_hat, self.array(Y.T.reshape(-1), "int64"))
-        l.backward()
-        return self.numpy(Y_hat), self.numpy(state[0])
+    def cross_entropy(self, Y_hat, labels):
+        return self.torch.nn.functional.cross_entropy(Y_hat, labels.long())
+
+    def own(self, layer, vocab_size, num_hiddens):
+        torch = self.torch
+
+        class Module(torch.nn.Module):
+            def __init__(self, rnn):
+                super().__init__()
+                self.rnn, self.dense = rnn, torch.nn.Linear(num_hiddens, vocab_size)
+
+            def forward(self, X, state):
+                one_hot = torch.nn.functional.one_hot(X.T.long(), vocab_size)
+                Y, state = self.rnn(one_hot.float(), state)
+                return self.dense(Y.reshape(-1, num_hiddens)), state
+
+            def begin_state(self, device, batch_size=1):
+                """Take the device first, as in 2020; return a tensor, or two for an LSTM."""
+                zeros = torch.zeros(1, batch_size, num_hiddens, device=device)
+                return (zeros, zeros.clone()) if layer == "LSTM" else zeros
+
+        return Module(self.layer(layer, vocab_size, num_hiddens))
 
 
 @functools.cache

@@ -102,6 +102,18 @@ def test_a_checkpoint_is_written_when_it_is_due_and_at_the_end(folder, every, co
     assert train(2, "--checkpoints", "run", "--resume") == 0
 
 
+def test_a_framework_is_chosen_and_changed(folder, torch, capsys):
+    more = ["--device", "cpu", "--framework", "torch", "--checkpoints", "run"]
+    assert train(1, *more) == 0
+    assert capsys.readouterr().out.endswith(" tokens/s on cpu\n")
+    assert main(["train", "--resume", "--num-epochs", "2", *more, "--framework", "mxnet"]) == 0
+    assert capsys.readouterr().out.endswith(" tokens/s on cpu(0)\n")
+    sample = ["sample", "run", "--prefix", "the ", "--length", "20", "--device", "cpu"]
+    assert main(sample) == main([*sample, "--framework", "torch"]) == 0
+    one, two = capsys.readouterr().out.splitlines()
+    assert one == two and len(one) == 24
+
+
 # Signals
 
 
@@ -118,7 +130,6 @@ def under_way(folder, **options):
 @pytest.mark.parametrize(
     "sent",
     [
-        [signal.SIGINT],
         [signal.SIGTERM, signal.SIGTERM],  # as `timeout` does, to a process and to its group
         [],  # the terminal closes
     ],
@@ -255,15 +266,18 @@ def test_a_worker_leaves_it_to_the_launcher_to_say_how_to_go_on(monkeypatch, cap
         "--device cpu,cpu", "--device cpu,cpu:1,cpu:2", "--resume",
         "--resume --checkpoints nothing", "--checkpoint-every -1", "--checkpoint-every nan",
         "--checkpoints text", "--log text", "--checkpoints run", "--log log",
-        "--checkpoints run --resume --lr 2", "sample nowhere", "sample text",
+        "--checkpoints run --resume --lr 2", "--framework torch --device cpu,cpu",
+        "sample nowhere", "sample text",
         "sample run --prefix THE", "sample run --prefix=", "sample run --length -1",
         "sample run --temperature -1", "sample run --device tpu",
+        "sample run --framework torch --device gpu:9",
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_nothing_of_another_run_is_lost(
-    folder, monkeypatch, capsys, snapshot, arguments
+    folder, torch, monkeypatch, capsys, snapshot, arguments
 ):
     monkeypatch.setattr("mxnet.npx.num_gpus", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert train(1, *KEPT) == 0
     capsys.readouterr()
     before, arguments = files(folder), arguments.split(" ")
@@ -315,11 +329,12 @@ def test_a_text_is_completed_from_its_first_word_or_as_the_book_does(folder, cap
 def test_that_a_text_is_not_used_whole_is_said_unless_it_was_asked_for(folder, capsys):
     (folder / "text").write_text(TEXT * 19)
     said = "note: the first 10,000 of 10,336 characters are used; for all: --max-tokens -1\n"
-    kept = ["--checkpoints", "run"]
+    few = ["--batch-size", "99"]  # updates
+    kept = ["--checkpoints", "run", *few]
     assert train(1, *kept) == 0 and capsys.readouterr().err == said
     assert train(2, *kept, "--resume") == 0 and capsys.readouterr().err == ""
     for asked in ("10000", "-1"):
-        assert train(1, "--max-tokens", asked) == 0 and capsys.readouterr().err == ""
+        assert train(1, "--max-tokens", asked, *few) == 0 and capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -387,9 +402,3 @@ def test_the_options_mean(monkeypatch, snapshot, line):
     main(LINES[line].split())
     options = vars(meant[0])
     assert callable(options.pop("run")) and options == snapshot
-
-
-def test_the_book_s_own_setting_is_the_default(real_corpus, capsys):
-    assert main(["train", "--num-epochs", "1"]) == 0
-    perplexity = float(capsys.readouterr().out.split()[1].rstrip(","))
-    assert 17 < perplexity < 27.5

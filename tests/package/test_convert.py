@@ -92,64 +92,58 @@ def test_twins_share_dropout_and_what_is_frozen():
     assert (back.params[1].asnumpy() == before).all()
 
 
-def with_forward_fn(name):
+def test_twins_have_the_same_loop(framework):
+    for loop in ("gru", "fast_gru"):
+        model = framework.drawn("scratch", V, H)
+        model.forward_fn = getattr(framework.d2l, loop)
+        to, other = (d2l.to_torch, d2l) if framework.name == "mxnet" else (d2l.to_mxnet, d2l_gru)
+        assert to(model).forward_fn is getattr(other, loop)
+
+
+def refused(name, layer=None, **more):
+    """Return a model of this framework that has no twin: with this layer, or another function."""
     framework = frameworks.of(name)
+    if layer:
+        return framework.d2l.RNNModel(framework.layer(layer, V, H, **more), V)
     model = framework.drawn("scratch", V, H)
     model.forward_fn = max
     return model
 
 
-def torch_model(layer, **more):
-    from torch import nn
-
-    return d2l.RNNModel(getattr(nn, layer)(V, H, **more), V)
+FUNCTION = "its forward_fn must be d2l_gru.%s.scratch.gru or fast_gru, not <built-in function max>"
+MUST_BE = "its layer must be an nn.GRU with biases, not "
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("to", "make", "said"),
     [
-        (lambda: d2l.to_torch(5), "model must be one of d2l_gru, not 5"),
-        (lambda: d2l.to_mxnet(5), "model must be one of d2l_gru.torch, not 5"),
+        (d2l.to_torch, lambda: 5, "model must be one of d2l_gru, not 5"),
+        (d2l.to_mxnet, lambda: 5, "model must be one of d2l_gru.torch, not 5"),
         (
-            lambda: d2l.to_torch(d2l_gru.RNNModel(rnn.LSTM(H), V)),
+            d2l.to_torch,
+            lambda: refused("mxnet", "LSTM"),
             "its layer must be a gluon.rnn.GRU, not LSTM(-1 -> 4, TNC)",
         ),
+        (d2l.to_mxnet, lambda: refused("torch", "RNN"), MUST_BE + "RNN(5, 4)"),
         (
-            lambda: d2l.to_mxnet(torch_model("RNN")),
-            "its layer must be an nn.GRU with biases, not RNN(5, 4)",
+            d2l.to_mxnet,
+            lambda: refused("torch", "GRU", bias=False),
+            MUST_BE + "GRU(5, 4, bias=False)",
         ),
-        (
-            lambda: d2l.to_mxnet(torch_model("GRU", bias=False)),
-            "its layer must be an nn.GRU with biases, not GRU(5, 4, bias=False)",
-        ),
-        (
-            lambda: d2l.to_torch(with_forward_fn("mxnet")),
-            "its forward_fn must be d2l_gru.mxnet.scratch.gru or fast_gru, "
-            "not <built-in function max>",
-        ),
-        (
-            lambda: d2l.to_mxnet(with_forward_fn("torch")),
-            "its forward_fn must be d2l_gru.torch.scratch.gru or fast_gru, "
-            "not <built-in function max>",
-        ),
+        (d2l.to_torch, lambda: refused("mxnet"), FUNCTION % "mxnet"),
+        (d2l.to_mxnet, lambda: refused("torch"), FUNCTION % "torch"),
     ],
 )
-def test_a_model_without_a_twin_is_refused(make, said):
+def test_a_model_without_a_twin_is_refused(to, make, said):
     with pytest.raises((TypeError, ValueError)) as caught:
-        make()
+        to(make())
     assert str(caught.value).removeprefix("the model has no twin: ") == said
 
 
 # What only PyTorch's concise model has.
 
 
-def test_both_draw_the_concise_model_alike(torch):
-    model = d2l.RNNModel(torch.nn.GRU(28, 256), 28)
-    for param in model.parameters():
-        if param.ndim == 1:
-            assert not param.any()
-        else:
-            assert abs(param.std().item() / 0.01 - 1) < 0.05 and abs(param.mean().item()) < 5e-4
+def test_a_layer_is_drawn_anew_unless_told_otherwise(torch):
     layer = torch.nn.GRU(V, H)
     before = layer.weight_hh_l0.detach().clone()
     assert torch.equal(d2l.RNNModel(layer, V, sigma=None).rnn.weight_hh_l0, before)

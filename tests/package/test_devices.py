@@ -3,10 +3,11 @@
 import importlib
 import re
 
+import frameworks
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mxnet import cpu, gpu, np, npx
+from mxnet import cpu, gpu, npx
 from mxnet.gluon import rnn
 from strategies import any_text
 
@@ -16,23 +17,9 @@ from d2l_gru.install import nvidia
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
-# To MXNet cpu(1) is another device than cpu(0), on any machine.
-HERE, ELSEWHERE = cpu(0), cpu(1)
+ELSEWHERE = cpu(1)  # to MXNet it is another device than cpu(0), on any machine
 V, H = 5, 4
 VOCAB = d2l.Vocab(list("abcd"))
-
-
-def scratch(device):
-    return d2l.RNNModelScratch(V, H, device, d2l.get_params, d2l.init_gru_state, d2l.gru)
-
-
-def concise(device):
-    model = d2l.RNNModel(rnn.GRU(H), V)
-    model.prepare(device)
-    return model
-
-
-both = pytest.mark.parametrize("make", [scratch, concise])
 
 
 @pytest.fixture
@@ -162,16 +149,12 @@ def test_a_gpu_without_code_is_not_taken(monkeypatch, gpus):
         d2l.try_gpu()
 
 
-def test_try_gpu_on_this_machine():
-    assert (d2l.try_gpu().device_type == "gpu") == (npx.num_gpus() > 0)
-
-
 # Elsewhere
 
 
-@both
-def test_everything_lives_on_the_device_that_is_asked_for(make, loader):
-    model = make(ELSEWHERE)
+@pytest.mark.parametrize("kind", ["scratch", "concise"])
+def test_everything_lives_on_the_device_that_is_asked_for(kind, loader):
+    model = frameworks.of("mxnet").drawn(kind, V, H, ELSEWHERE)
     assert all(h.ctx == ELSEWHERE for h in model.begin_state(2, ELSEWHERE))
     assert len(d2l.train(model, loader, 1, 1, ELSEWHERE).perplexity) == 1
     assert all(p.ctx == p.grad.ctx == ELSEWHERE for p in model.parameters())
@@ -186,33 +169,3 @@ def test_without_a_device_the_choice_is_try_gpu_s(loader):
     assert d2l.predict("abc", 1, completed, VOCAB).startswith("abc")
     for model in (trained, completed):
         assert all(param.ctx == d2l.try_gpu() for param in model.parameters())
-
-
-@both
-def test_a_model_ids_or_a_state_elsewhere_is_an_error_that_names_both_devices(
-    make, loader, snapshot
-):
-    model, before = make(ELSEWHERE), []
-    for call in (
-        lambda: d2l.train(model, loader, 1, 1, HERE, on_epoch=before.append),
-        lambda: d2l.predict("a", 1, model, VOCAB, HERE),
-        lambda: model.prepare(HERE),
-    ):
-        with pytest.raises(ValueError, match=r"cpu\(1\).*but cpu\(0\)"):
-            call()
-    assert before == []
-    model, (X, _) = make(HERE), next(iter(loader))
-    for ids, state in [(ELSEWHERE, HERE), (HERE, ELSEWHERE)]:
-        with pytest.raises(ValueError) as caught:
-            model(X.as_in_ctx(ids), model.begin_state(2, state))
-        assert str(caught.value) == snapshot
-
-
-def test_gru_names_the_array_that_is_elsewhere():
-    inputs, (H0,) = np.zeros((3, 2, V)), d2l.init_gru_state(2, H, HERE)
-    params = d2l.get_params(V, H, HERE)
-    with pytest.raises(ValueError, match=r"H is on cpu\(1\), but cpu\(0\)"):
-        d2l.gru(inputs, (H0.as_in_ctx(ELSEWHERE),), params)
-    params[7] = params[7].as_in_ctx(ELSEWHERE)
-    with pytest.raises(ValueError, match=r"W_hh is on cpu\(1\), but cpu\(0\)"):
-        d2l.gru(inputs, (H0,), params)

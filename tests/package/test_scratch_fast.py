@@ -1,6 +1,5 @@
 """The fast loop stands for the book's: the same values, gradients, training and errors."""
 
-import contextlib
 import itertools
 
 import frameworks
@@ -32,8 +31,7 @@ def backward(framework, loop, cases, last=False):
 
     The gradients are those of the logits' squares and, if it is the `last`, of the new state's.
     """
-    on_mxnet = framework.name == "mxnet"
-    with framework.mxnet.autograd.record() if on_mxnet else contextlib.nullcontext():
+    with framework.record():
         results = [loop(inputs, (H0,), params) for inputs, H0, *params in cases]
         losses = [(Y_hat**2).sum() + (H1**2).sum() * last for Y_hat, (H1,) in results]
     for loss in losses:
@@ -41,7 +39,7 @@ def backward(framework, loop, cases, last=False):
     found = [framework.numpy(array) for Y_hat, (H1,) in results for array in (Y_hat, H1)]
     for array in itertools.chain.from_iterable(cases):
         found.append(None if array.grad is None else framework.grad(array).copy())
-        if not on_mxnet:
+        if framework.name == "torch":
             array.grad = None  # PyTorch would add to it
     return found
 
@@ -74,44 +72,6 @@ def test_what_one_pass_keeps_for_its_backward_pass_the_next_leaves_alone(framewo
     loops = framework.d2l.gru, framework.d2l.fast_gru
     for expected, found in zip(*(backward(framework, loop, cases) for loop in loops), strict=True):
         numpy.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_it_trains_the_same_model_which_completes_and_has_a_twin(framework, torch):
-    import d2l_gru
-    import d2l_gru.torch as on_torch
-
-    d2l, cpu = framework.d2l, framework.cpu
-    train_iter, vocab = d2l.load_data_time_machine(4, 10, max_tokens=1000)
-    models, histories, texts = [], [], []
-    for loop in (d2l.gru, d2l.fast_gru):
-        d2l.set_seed(0)
-        size = len(vocab), 16, cpu
-        models.append(d2l.RNNModelScratch(*size, d2l.get_params, d2l.init_gru_state, loop))
-        histories.append(d2l.train(models[-1], train_iter, 1, 2, cpu).perplexity)
-        texts.append(d2l.predict("time", 20, models[-1], vocab, cpu))
-    numpy.testing.assert_allclose(*histories, rtol=1e-4)
-    assert texts[0] == texts[1]
-    if d2l is d2l_gru:
-        to, other = on_torch.to_torch, on_torch
-    else:
-        to, other = on_torch.to_mxnet, d2l_gru
-    assert [to(model).forward_fn for model in models] == [other.gru, other.fast_gru]
-
-
-def test_arguments_that_do_not_fit_are_refused_as_by_the_loop_of_the_book(framework):
-    inputs, H0, *params = case(framework, 3, 6, "one-hot")
-    for arguments in (
-        (inputs, (), params),
-        (inputs, (H0,), params[1:]),
-        (inputs[0], (H0,), params),
-        (inputs, (H0[:2],), params),
-    ):
-        said = []
-        for loop in (framework.d2l.gru, framework.d2l.fast_gru):
-            with pytest.raises(ValueError, match="must ") as caught:
-                loop(*arguments)
-            said.append(str(caught.value))
-        assert said[0] == said[1]
 
 
 def test_a_gradient_of_a_gradient_is_refused(torch):

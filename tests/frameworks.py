@@ -21,14 +21,21 @@ class Framework:
         get_params = lambda *_: [self.leaf(p[name]) for name in ref.NAMES]  # noqa: E731
         return self.d2l.RNNModelScratch(*size, get_params, *functions)
 
-    def drawn(self, kind, vocab_size, num_hiddens, device=None):
-        """Return a model, "scratch" or "concise", with its parameters drawn."""
+    def drawn(self, kind, vocab_size, num_hiddens, device=None, layer="GRU", **more):
+        """Return a model, "scratch" or "concise" around such a layer, with its parameters drawn."""
         device, d2l = device or self.cpu, self.d2l
         if kind == "scratch":
             functions = d2l.get_params, d2l.init_gru_state, d2l.gru
             return d2l.RNNModelScratch(vocab_size, num_hiddens, device, *functions)
-        model = d2l.RNNModel(self.layer("GRU", vocab_size, num_hiddens), vocab_size)
+        model = d2l.RNNModel(self.layer(layer, vocab_size, num_hiddens, **more), vocab_size)
         model.prepare(device)
+        return model
+
+    def large(self, model, scale=1.0):
+        """Give a model such parameters that its gates matter, and its text is no trivial one."""
+        rng = numpy.random.default_rng(8)
+        for param in model.parameters():
+            self.assign(param, rng.normal(scale=scale, size=tuple(param.shape)))
         return model
 
     def loss(self, forward, Y):
@@ -83,7 +90,7 @@ class MXNet(Framework):
         param[:] = self.array(values)
 
     def layer(self, name, num_inputs, num_hiddens, **more):
-        return getattr(self.mxnet.gluon.rnn, name)(num_hiddens, **more)
+        return getattr(self.mxnet.gluon.rnn, name)(num_hiddens, **{"input_size": num_inputs} | more)
 
     def freeze(self, param):
         param.attach_grad("null")

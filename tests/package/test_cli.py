@@ -1,16 +1,12 @@
 """The commands ``train`` and ``sample``, as a person calls them."""
 
 import datetime
-import fcntl
 import io
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -117,47 +113,6 @@ def test_a_framework_is_chosen_and_changed(folder, torch, capsys):
 # Signals
 
 
-def under_way(folder, **options):
-    """Start a training in a process of its own; return it after its first epoch."""
-    command = [sys.executable, "-m", "d2l_gru", "train", "--corpus", "text", *SMALL, *KEPT]
-    life = subprocess.Popen([*command, "--num-epochs", "100000"], text=True, **options)
-    while not (folder / "log").exists() or not (folder / "log").read_text():
-        assert life.poll() is None, "the training ended before its first epoch"
-        time.sleep(0.02)
-    return life
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        [signal.SIGTERM, signal.SIGTERM],  # as `timeout` does, to a process and to its group
-        [],  # the terminal closes
-    ],
-)
-def test_a_signal_leaves_a_checkpoint_to_go_on_from(folder, sent):
-    here, there = os.openpty()
-    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # room for a bar
-
-    def take_the_terminal():
-        os.setsid()
-        fcntl.ioctl(there, termios.TIOCSCTTY, 0)
-
-    stderr = subprocess.PIPE if sent else there
-    life = under_way(folder, stdin=there, stdout=there, stderr=stderr, preexec_fn=take_the_terminal)
-    os.close(there)
-    for number in sent:
-        life.send_signal(number)
-    if not sent:
-        os.close(here)
-    _, err = life.communicate(timeout=60)
-    assert life.returncode == 128 + (sent or [signal.SIGHUP])[0]
-    assert not sent or ("Traceback" not in err and err.endswith(f"\n{GO_ON}"))
-    _, _, meta = checkpoint.latest("run")
-    epoch = entries(folder / "log")[-1]["epoch"]
-    assert meta["epoch"] == epoch + 1  # its state is that of the moment, not of a minute ago
-    assert train(epoch + 1, "--checkpoints", "run", "--resume", "--lr", "1") == 0
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_before_the_first_update_ends_at_once(folder, capsys, monkeypatch, number):
     monkeypatch.setattr("d2l_gru.mxnet._backend.make_model", lambda *_: signal.raise_signal(number))
@@ -168,17 +123,17 @@ def test_a_signal_before_the_first_update_ends_at_once(folder, capsys, monkeypat
     ))  # fmt: skip
 
 
-def test_ctrl_c_in_training_keeps_the_update_under_way_and_says_how_to_go_on(
-    folder, capsys, monkeypatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_training_keeps_the_update_under_way_and_says_how_to_go_on(
+    folder, capsys, monkeypatch, number
 ):
     write = cli._entry
-    monkeypatch.setattr(cli, "_entry", lambda run: signal.raise_signal(signal.SIGINT) or write(run))
-    assert train(3, "--log", "alone") == 130 == train(3, *KEPT)
+    monkeypatch.setattr(cli, "_entry", lambda run: signal.raise_signal(number) or write(run))
+    assert train(3, "--log", "alone") == 128 + number == train(3, *KEPT)
     nothing = "stopped; nothing was kept, since there is no --checkpoints\n"
     assert capsys.readouterr() == ("", f"\n{nothing}\n{GO_ON}")
-    assert [entry["epoch"] for entry in entries(folder / "log") + entries(folder / "alone")] == [
-        1, 1
-    ]  # fmt: skip
+    logs = entries(folder / "log") + entries(folder / "alone")
+    assert [entry["epoch"] for entry in logs] == [1, 1]
     _, _, meta = checkpoint.latest("run")
     assert (meta["epoch"], meta["batch"]) == (2, 1)
     monkeypatch.setattr(cli, "_entry", write)

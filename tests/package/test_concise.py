@@ -1,5 +1,6 @@
 """The concise model: which function Gluon's GRU computes, and the model around it."""
 
+import frameworks
 import numpy
 import pytest
 import reference_gru as ref
@@ -21,13 +22,8 @@ def f32(values):
 @pytest.fixture
 def model():
     """A model whose weights and biases are all random, and large enough to matter."""
-    model = d2l.RNNModel(rnn.GRU(H, input_size=V), V)
-    model.initialize(ctx=cpu())
-    rng = numpy.random.default_rng(3)
-    model.dense(np.zeros((1, H)))  # lets it infer its shape
-    for param in model.collect_params().values():
-        param.set_data(f32(rng.normal(scale=0.7, size=param.shape)))
-    return model
+    mxnet = frameworks.of("mxnet")
+    return mxnet.large(mxnet.drawn("concise", V, H), 0.7)
 
 
 @pytest.fixture

@@ -25,22 +25,6 @@ V, H = len(VOCAB), 6
 IDS = [3, 1, 4, 1, 5, 0, 6, 2]
 
 
-def large(framework, model):
-    """Give parameters such values that the model's text is no trivial one."""
-    rng = numpy.random.default_rng(8)
-    for param in model.parameters():
-        framework.assign(param, rng.normal(size=tuple(param.shape)))
-    return model
-
-
-def concise(framework, layer, **more):
-    if framework.name == "mxnet":
-        more["input_size"] = V
-    model = framework.d2l.RNNModel(framework.layer(layer, V, H, **more), V)
-    model.prepare(framework.cpu)
-    return large(framework, model)
-
-
 def greedy(prefix, num_preds, p):
     """Take the reference's likeliest character each time, from the whole text so far."""
     ids = VOCAB[list(prefix)]
@@ -143,7 +127,7 @@ def test_large_numbers_do_not_overflow_and_digits_are_those_of_the_parameters(dt
     mxnet = frameworks.of("mxnet")
     for read, params in (
         (generate.read_reset_before, ref.random_params(V, H).values()),
-        (generate.read_reset_after, mxnet.values(concise(mxnet, "GRU", num_layers=2))),
+        (generate.read_reset_after, mxnet.values(mxnet.drawn("concise", V, H, num_layers=2))),
     ):
         with numpy.errstate(all="raise", under="ignore"):
             found = read([1e4 * p.astype(dtype) for p in params])([1, 2, 3])
@@ -156,13 +140,13 @@ def fast(framework):
 
 
 MODELS = {  # and whether they are read in NumPy
-    "scratch": (lambda f: large(f, f.drawn("scratch", V, H)), True),
-    "fast loop": (lambda f: large(f, fast(f)), True),
-    "GRU": (lambda f: concise(f, "GRU"), True),
-    "three layers": (lambda f: concise(f, "GRU", num_layers=3), True),
-    "LSTM": (lambda f: concise(f, "LSTM"), False),
-    "RNN": (lambda f: concise(f, "RNN"), False),
-    "no biases": (lambda f: concise(f, "GRU", bias=False), False),
+    "scratch": (lambda f: f.drawn("scratch", V, H), True),
+    "fast loop": (fast, True),
+    "GRU": (lambda f: f.drawn("concise", V, H), True),
+    "three layers": (lambda f: f.drawn("concise", V, H, num_layers=3), True),
+    "LSTM": (lambda f: f.drawn("concise", V, H, layer="LSTM"), False),
+    "RNN": (lambda f: f.drawn("concise", V, H, layer="RNN"), False),
+    "no biases": (lambda f: f.drawn("concise", V, H, bias=False), False),
 }
 
 
@@ -172,7 +156,7 @@ def test_the_package_s_own_models_are_read_in_numpy_and_others_called(framework,
         pytest.skip("Gluon's GRU has biases")
     module, calls = importlib.import_module(f"d2l_gru.{framework.name}.generate"), []
     make, in_numpy = MODELS[name]
-    model = make(framework)
+    model = framework.large(make(framework))
     read, slow = module._reader_in_numpy(model), module._reader(model, framework.cpu)
     assert (read is not None) == in_numpy
     for ids in (IDS[:3], *([i] for i in IDS[3:])) if in_numpy else ():

@@ -24,21 +24,11 @@ def scratch(number):
 
 
 def concise(number):
-    model = MXNET.drawn("concise", V, H, cpu(number))
-    model(np.zeros((1, 1), ctx=cpu(number)), model.begin_state(1, cpu(number)))
-    return model
+    return MXNET.drawn("concise", V, H, cpu(number))
 
 
 def loader(use_random_iter=False, batch_size=BATCH):
     return d2l.SeqDataLoader(IDS, batch_size, 3, use_random_iter)
-
-
-def large(model, scale=1):
-    """Give a model weights that make its gates matter and its gradients large."""
-    rng = numpy.random.default_rng(0)
-    for param in model.parameters():
-        param[:] = rng.normal(scale=scale, size=param.shape)
-    return model
 
 
 @pytest.mark.parametrize(
@@ -47,7 +37,7 @@ def large(model, scale=1):
      (concise, True, 2, 0.05), (concise, False, 3, None)],
 )  # fmt: skip
 def test_several_devices_are_as_one(make, use_random_iter, count, clip):
-    one, first = large(make(0)), large(make(0))
+    one, first = MXNET.large(make(0)), MXNET.large(make(0))
     pair = DataParallel([first, *(make(i) for i in range(1, count))])
     for model in pair.models:  # they start as the first
         assert {param.ctx for param in model.parameters()} == {model.parameters()[0].grad.ctx}
@@ -72,7 +62,7 @@ def test_several_devices_are_as_one(make, use_random_iter, count, clip):
 def test_gradients_are_clipped_at_1_and_minibatches_go_on_unless_told_otherwise():
     d2l.set_seed(0)
     batches = list(loader())
-    one, first = large(scratch(0), 5), large(scratch(0), 5)
+    one, first = MXNET.large(scratch(0), 5), MXNET.large(scratch(0), 5)
     pair = DataParallel([first, scratch(1)])
     before = MXNET.values(one)
     (_, _, norm) = train_epoch_parallel(pair, batches[:1], 1e-30)
@@ -113,7 +103,7 @@ class Echo:
 @pytest.fixture
 def job():
     """Two devices of that worker."""
-    return DataParallel([large(scratch(0)), scratch(1)], Echo())
+    return DataParallel([MXNET.large(scratch(0)), scratch(1)], Echo())
 
 
 def test_what_workers_sum_up_keeps_its_shape(job):
@@ -130,7 +120,7 @@ def test_what_workers_sum_up_keeps_its_shape(job):
 
 
 def test_two_workers_with_the_same_rows_are_as_one(job, monkeypatch):
-    one = large(scratch(0))
+    one = MXNET.large(scratch(0))
     (X, Y), *_ = loader()
     alone = d2l.train_epoch(one, [(X[6:], Y[6:])], 0.5, cpu(), None)
     clock = itertools.count(10.0, 2.0)

@@ -1,7 +1,6 @@
 """Runs that are stopped and go on: the same, bit for bit, as one that was never stopped."""
 
 import codecs
-import dataclasses
 import hashlib
 import itertools
 import platform
@@ -74,7 +73,8 @@ def test_a_run_is_what_train_does_and_goes_on_from_any_update(
     whole, package = finish(Run(setting, framework.cpu)), framework.d2l
     package.set_seed(5)
     ids, vocab, _ = read_text(str(text), -1)
-    other = framework.drawn(model, len(vocab), 8)
+    unknown = {"input_size": 0} if framework.name == "mxnet" else {}  # as a run leaves it to Gluon
+    other = framework.drawn(model, len(vocab), 8, **unknown)
     loader = package.SeqDataLoader(ids, 4, 9, use_random_iter)
     history = package.train(other, loader, 1, 2, framework.cpu, clip=0.2)
     assert history.perplexity == whole.history.perplexity
@@ -135,7 +135,9 @@ def test_a_run_with_one_framework_goes_on_with_the_other(text, tmp_path, torch, 
         run, kept = begun(text, tmp_path / str(first), 3, first, **changed)
         here, there = finish(Run(run.setting, first, kept)), Run(run.setting, second, kept)
         assert here.framework is not there.framework
-        assert kept[1]["versions"].keys() == {"python", *here.framework.VERSION}
+        versions = {"python": platform.python_version()} | here.framework.VERSION
+        assert kept[1]["versions"] == versions
+        assert kept[1]["optimiser"] == {"name": "sgd", "lr": 1.0}
         check_same(finish(there), here, 1e-5)
 
 
@@ -147,38 +149,6 @@ def test_pytorch_takes_numbers_where_they_are_wanted_and_one_device(text, torch)
     for devices, more in (([torch.device("cpu")] * 2, {}), (torch.device("cpu"), {"store": "a"})):
         with pytest.raises(ValueError, match="^several devices or workers need MXNet; with PyT"):
             Run(small(text), devices, **more)
-
-
-def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
-    run = Run(small(text, model="scratch", num_epochs=7, max_tokens=200), cpu())
-    for _ in run.updates_of_epoch():
-        pass
-    for _ in islice(run.updates_of_epoch(), 2):
-        pass
-    arrays, meta = checkpoint.load(run.save(tmp_path / "kept"))
-    random_state = meta.pop("random_state")
-    assert (random_state[0], tuple(random_state[1]), random_state[2]) == run.random_state
-    assert meta == {
-        "setting": dataclasses.asdict(run.setting),
-        "optimiser": {"name": "sgd", "lr": 1.0},
-        "corpus_sha256": hashlib.sha256(text.read_bytes()).hexdigest(),
-        "vocab": [list(pair) for pair in run.vocab.token_freqs],
-        "prefix": "Grüße!",
-        "epoch": 2,
-        "batch": 2,
-        "updates": 7,
-        "num_tokens": 2 * 4 * 9,
-        "seconds": run.meter.seconds,
-        "history": dataclasses.asdict(run.history),
-        "versions": {"python": platform.python_version(), "mxnet": mxnet.__version__},
-    }
-    for i, param in enumerate(run.model.parameters()):
-        numpy.testing.assert_array_equal(arrays.pop(f"parameter {i}"), param.asnumpy())
-    numpy.testing.assert_array_equal(arrays.pop("state 0"), run.state[0].asnumpy())
-    assert {name: (array.dtype, float(array)) for name, array in arrays.items()} == {
-        "loss": ("float32", float(run.meter.total)),
-        "largest norm": ("float32", float(run.meter.largest)),
-    }
 
 
 @pytest.mark.parametrize(

@@ -22,20 +22,6 @@ def test_lines_are_lowered_stripped_and_reduced_to_letters(text):
     assert d2l.read_time_machine() == lines
 
 
-def test_the_real_corpus(real_corpus):
-    found = corpus.find(download=False)
-    assert found.sha256 == "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516"
-    lines = d2l.read_time_machine()
-    assert len(lines) == 3221 and lines[1:8] == ["", "", "", "", "i", "", ""]
-    assert lines[0] == "the time machine by h g wells "
-    assert lines[8].startswith("the time traveller for so it will be convenient")
-    ids, vocab = d2l.load_corpus_time_machine()
-    assert (len(ids), len(vocab)) == (171_489, 28)
-    assert "".join(vocab.idx_to_token[1:10]) == " etainosh"  # as the 2019 notebook printed
-    assert d2l.ngram_perplexity(ids[:10_000], 1) == pytest.approx(17.18, abs=0.005)
-    assert d2l.ngram_perplexity(ids[:10_000], 2) == pytest.approx(9.785, abs=0.005)
-
-
 def test_the_sample_serves_the_book_with_a_warning_unless_it_was_asked_for(monkeypatch):
     found = corpus.Corpus("sample", corpus.SAMPLE, "", "there is no network", True)
     monkeypatch.setattr(corpus, "find", lambda download=True: found)

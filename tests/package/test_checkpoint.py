@@ -164,6 +164,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     good = checkpoint.save(tmp_path, ARRAYS, META, 1)
 
     def full(handle):
+        assert checkpoint.paths(tmp_path) == [good]  # a file has its name only when it is whole
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.os, "fsync", full)

@@ -100,7 +100,7 @@ def test_a_gpu_that_is_there_is_taken_unless_the_variable_chooses(
     [
         (2, "gpu:0", 1), (2, "gpu:1", 2),  # the one that is chosen never becomes another
         (2, "gpu:2", 0), (2, "gpu:10", 0), (2, "gpu", 2), (0, "gpu", 0), (0, "gpu", 1),
-        (2, "GPU", 0), (2, "gpu:", 0), (2, "gpu:-1", 0), (2, "cpu:", 0), (2, "gpu:1 ", 0),
+        (2, "GPU", 0),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_never_another(framework, gpus, count, variable, i, snapshot):

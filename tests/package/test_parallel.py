@@ -23,22 +23,19 @@ def scratch(number):
     return MXNET.drawn("scratch", V, H, cpu(number))
 
 
-def concise(number):
-    return MXNET.drawn("concise", V, H, cpu(number))
-
-
 def loader(use_random_iter=False, batch_size=BATCH):
     return d2l.SeqDataLoader(IDS, batch_size, 3, use_random_iter)
 
 
 @pytest.mark.parametrize(
-    ("make", "use_random_iter", "count", "clip"),
-    [(scratch, False, 2, 0.05), (scratch, True, 3, None),
-     (concise, True, 2, 0.05), (concise, False, 3, None)],
+    ("kind", "use_random_iter", "count", "clip"),
+    [("scratch", False, 2, 0.05), ("scratch", True, 3, None),
+     ("concise", True, 2, 0.05), ("concise", False, 3, None)],
 )  # fmt: skip
-def test_several_devices_are_as_one(make, use_random_iter, count, clip):
-    one, first = MXNET.large(make(0)), MXNET.large(make(0))
-    pair = DataParallel([first, *(make(i) for i in range(1, count))])
+def test_several_devices_are_as_one(kind, use_random_iter, count, clip):
+    one, first, *others = (MXNET.drawn(kind, V, H, cpu(i)) for i in (0, *range(count)))
+    pair = DataParallel([MXNET.large(first), *others])
+    MXNET.large(one)
     for model in pair.models:  # they start as the first
         assert {param.ctx for param in model.parameters()} == {model.parameters()[0].grad.ctx}
         for a, b in zip(MXNET.values(one), MXNET.values(model), strict=True):
@@ -158,7 +155,7 @@ def epoch(train_iter, lr=1, **more):
     [
         lambda X, Y: DataParallel([]),
         lambda X, Y: DataParallel([scratch(0), scratch(0)]),
-        lambda X, Y: DataParallel([scratch(0), concise(1)]),
+        lambda X, Y: DataParallel([scratch(0), MXNET.drawn("concise", V, H, cpu(1))]),
         lambda X, Y: DataParallel([scratch(0)], "post"),
         lambda X, Y: DataParallel([scratch(0)]).rows(0),
         lambda X, Y: epoch(loader(batch_size=5)),

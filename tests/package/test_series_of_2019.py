@@ -51,38 +51,13 @@ def test_text_preprocessing():
     assert vocab.to_tokens(vocab[["the", "zebra"]]) == ["the", "<unk>"]
 
 
-def rnn_from_scratch(framework):
-    """Return the reader's own functions of the chapter on the RNN from scratch."""
-    rng, xp = numpy.random.default_rng(1), framework.xp
-
-    def get_params(vocab_size, num_hiddens, ctx):
-        shapes = [(vocab_size, num_hiddens), (num_hiddens, num_hiddens), (num_hiddens,)]
-        shapes += [(num_hiddens, vocab_size), (vocab_size,)]
-        return [framework.leaf(rng.normal(scale=0.01, size=shape)) for shape in shapes]
-
-    def init_state(batch_size, num_hiddens, ctx):
-        return (xp.zeros((batch_size, num_hiddens)),)
-
-    def forward(inputs, state, params):
-        W_xh, W_hh, b_h, W_hq, b_q = params
-        (H,) = state
-        outputs = []
-        for X in inputs:
-            H = xp.tanh(X @ W_xh + H @ W_hh + b_h)
-            outputs.append(H @ W_hq + b_q)
-        return xp.concatenate(outputs, axis=0), (H,)
-
-    return get_params, init_state, forward
-
-
 def made(framework, name, vocab, size=8):
     """Return a network of these chapters, with the parameters that a seed draws."""
     package, device = framework.d2l, framework.d2l.try_gpu()
     package.set_seed(1)
     kind, own = name.removeprefix("own "), name.startswith("own ")
-    if kind == "RNN from scratch":
-        functions = rnn_from_scratch(framework)
-        return package.RNNModelScratch(len(vocab), size, device, *functions)
+    if kind == "from scratch":
+        return framework.drawn("scratch", len(vocab), size, device)
     if own:
         model = framework.own(kind, len(vocab), size)
     else:
@@ -98,11 +73,11 @@ def made(framework, name, vocab, size=8):
 def test_random_sampling_starts_each_minibatch_at_zero(framework, use_random_iter, capsys):
     package, device = framework.d2l, framework.d2l.try_gpu()
     train_iter, vocab = data(package)
-    get_params, init_state, forward = rnn_from_scratch(framework)
     begun, sizes = [], []
     updater = lambda batch_size: sizes.append(batch_size)  # noqa: E731
-    count = lambda *size: begun.append(size[0]) or init_state(*size)  # noqa: E731
-    model = package.RNNModelScratch(len(vocab), 4, device, get_params, count, forward)
+    count = lambda *size: begun.append(size[0]) or package.init_gru_state(*size)  # noqa: E731
+    functions = package.get_params, count, package.gru
+    model = package.RNNModelScratch(len(vocab), 4, device, *functions)
     package.train_ch8(model, train_iter, vocab, 1, 1, device, use_random_iter=use_random_iter)
     before = begun.count(8)
     package.train_epoch_ch8(model, train_iter, loss_of(framework), updater,
@@ -112,7 +87,7 @@ def test_random_sampling_starts_each_minibatch_at_zero(framework, use_random_ite
 
 
 @pytest.mark.parametrize(
-    "name", ["RNN from scratch", "RNN", "GRU", "LSTM", "deep", "own RNN", "own GRU", "own LSTM"]
+    "name", ["from scratch", "RNN", "GRU", "LSTM", "deep", "own RNN", "own GRU", "own LSTM"]
 )
 def test_each_network_is_trained_and_completes(framework, name, capsys, monkeypatch):
     package, device = framework.d2l, framework.d2l.try_gpu()
@@ -137,7 +112,7 @@ def test_each_network_is_trained_and_completes(framework, name, capsys, monkeypa
     prefixes = "time traveller", "traveller"
     assert completions == [package.predict(text, 50, model, vocab, device) for text in prefixes]
     assert 14 < ppl[-1] < 27
-    if framework.name == "torch" or name == "RNN from scratch":  # with a Block, it starts anew
+    if framework.name == "torch" or name == "from scratch":  # with a Block, it starts anew
         again = package.train(made(framework, name, vocab), train_iter, 1, 3, device)
         assert again.perplexity == ppl
     assert pickle.loads(pickle.dumps(history)) == history
@@ -209,7 +184,7 @@ def loss_of(framework):
     return gluon.loss.SoftmaxCrossEntropyLoss()
 
 
-@pytest.mark.parametrize("name", ["RNN from scratch", "LSTM", "own GRU", "own LSTM"])
+@pytest.mark.parametrize("name", ["from scratch", "LSTM", "own GRU", "own LSTM"])
 @pytest.mark.parametrize("optimizer", [False, True])
 def test_an_epoch_with_the_reader_s_loss_and_updater(framework, name, optimizer):
     package, device = framework.d2l, framework.d2l.try_gpu()
@@ -234,7 +209,7 @@ def test_a_second_call_starts_anew_with_a_block_and_goes_on_with_all_else(framew
     train_iter, vocab = data(package)
     block = frameworks.of("mxnet").own("GRU", len(vocab), 8)
     block.initialize(force_reinit=True, ctx=d2l.try_gpu(), init=init.Normal(3))
-    other = made(framework, "RNN from scratch" if framework.name == "mxnet" else "GRU", vocab)
+    other = made(framework, "from scratch" if framework.name == "mxnet" else "GRU", vocab)
     for model, anew in [(other, False), *([(block, True)] if framework.name == "mxnet" else [])]:
         first, second = (
             package.train_ch8(model, train_iter, vocab, 1, 3, device).perplexity for _ in range(2)
@@ -380,6 +355,7 @@ def test_plot_takes_axes_and_size():
         (lambda: d2l.Accumulator(2).add(1), ValueError, "add needs 2 values, not 1"),
         (lambda: animated([1, 2], [3]), ValueError, r"add needs 2 numbers, not x=1 and y=\[3\]"),
         (lambda: d2l.plot([X] * 3, [X] * 2), ValueError, "X must be of one curve or of 2, .* of 3"),
+        (lambda: d2l.train_epoch_ch8(None, [], None, None), ValueError, "yielded no minibatch"),
         (lambda: d2l.download("airfoil"), ValueError, "no other text than .*, not 'airfoil'"),
         (lambda: d2l.predict_ch8("a", 1, None, None, device=1, ctx=1), TypeError, "ctx is the old"),
         (lambda: d2l.series_of_2019.nonsense, AttributeError, "'nonsense'"),
@@ -394,8 +370,3 @@ def animated(*ys):
     animator = d2l.Animator()
     for y in ys:
         animator.add(1, y)
-
-
-def test_an_epoch_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="train_iter yielded no minibatch"):
-        d2l.train_epoch_ch8(None, [], None, None, d2l.try_gpu())

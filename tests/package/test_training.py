@@ -1,6 +1,5 @@
 """Training in both frameworks: one step against float64 NumPy, then whole runs."""
 
-import itertools
 import math
 import sys
 import types
@@ -220,35 +219,6 @@ def test_the_speed_of_an_epoch_is_its_tokens_over_its_seconds(trainer, monkeypat
 
     history = train(framework.drawn("scratch", V, H), Slow(IDS[: 2 * B * T + T], B, T), 1, 2)
     assert history.tokens_per_second == [2 * B * T / 4] * 2
-
-
-def spied(framework, model):
-    """Return a list to which the model adds the states that it gets and gives."""
-    seen, forward = [], model.forward_fn
-
-    def spy(inputs, state, params):
-        assert not getattr(state[0], "requires_grad", False)
-        before = framework.numpy(state[0])
-        Y_hat, new = forward(inputs, state, params)
-        seen.append((before, framework.numpy(new[0])))
-        return Y_hat, new
-
-    model.forward_fn = spy
-    return seen
-
-
-@each_order
-def test_the_state_is_carried_where_minibatches_go_on(trainer, use_random_iter):
-    framework, train = trainer
-    model = framework.scratch(ref.random_params(V, H))
-    seen = spied(framework, model)
-    train(model, loader(framework, 5, use_random_iter), 0.1, 2)
-    zero = [not before.any() for before, _ in seen]
-    assert zero == ([True] * 10 if use_random_iter else ([True] + [False] * 4) * 2)
-    for (_, after), (before, _) in itertools.pairwise(seen):
-        assert abs(after).max() > 0.1
-        if before.any():
-            numpy.testing.assert_array_equal(before, after)
 
 
 def test_no_gradient_flows_from_the_minibatch_before(framework):

@@ -193,6 +193,7 @@ def history(**changed):
         ({"vocab": [["a", 0], ["a", 0]]}, PAIRS),
         ({"vocab": [["a", 1], ["<unk>", 1]]}, PAIRS),
         ({"vocab": [["a", 1], [5, 1]]}, PAIRS),
+        ({"prefix": 5}, "prefix must be a str, not 5"),
         ({"epoch": 0}, "epoch must be >= 1, not 0"),
         ({"batch": -1}, "batch must be >= 0, not -1"),
         ({"batch": 2.5}, "batch must be a whole number >= 0, not 2.5"),

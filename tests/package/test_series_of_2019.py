@@ -355,7 +355,11 @@ def test_plot_takes_axes_and_size():
         (lambda: d2l.Accumulator(2).add(1), ValueError, "add needs 2 values, not 1"),
         (lambda: animated([1, 2], [3]), ValueError, r"add needs 2 numbers, not x=1 and y=\[3\]"),
         (lambda: d2l.plot([X] * 3, [X] * 2), ValueError, "X must be of one curve or of 2, .* of 3"),
-        (lambda: d2l.train_epoch_ch8(None, [], None, None), ValueError, "yielded no minibatch"),
+        (
+            lambda: d2l.train_epoch_ch8(0, [], 0, 0, d2l.try_gpu()),
+            ValueError,
+            "yielded no minibatch",
+        ),
         (lambda: d2l.download("airfoil"), ValueError, "no other text than .*, not 'airfoil'"),
         (lambda: d2l.predict_ch8("a", 1, None, None, device=1, ctx=1), TypeError, "ctx is the old"),
         (lambda: d2l.series_of_2019.nonsense, AttributeError, "'nonsense'"),

@@ -124,8 +124,8 @@ doctor: setup ## say what this machine has and lacks for training, the PDF and t
 
 records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py
-	$(BIN)/python -m tools.export_weights
-	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m tools.gpu_outputs; \
+	$(BIN)/python benchmarks/export_weights.py
+	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m benchmarks.gpu_outputs; \
 		else echo 'No GPU here: book/records/gpu-torch.json stays as it is.'; fi
 
 gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a stand-in for the driver
@@ -145,8 +145,8 @@ fuzz: setup ## give twenty thousand damaged files to all that reads files
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package tests/jobs -p mutants -p no:terminal -p no:xdist $(ARGS)
 
-processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="gates")
-	@$(BIN)/python -m tools.processors $(ARGS)
+processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="-k gates")
+	$(BIN)/pytest tests/processors.py -v $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage

@@ -63,7 +63,7 @@ def plain(text, tags):
 def recorded(root, notebook):
     """Return what cells of a notebook printed on a GPU, by the hashes of their sources.
 
-    Only PyTorch's have a record (see gpu_outputs.py).
+    Only PyTorch's have a record (see benchmarks/gpu_outputs.py).
     """
     path = root / "book" / "records" / "gpu-torch.json"
     cells = json.loads(path.read_text())["cells"] if is_torch(notebook) and path.is_file() else []

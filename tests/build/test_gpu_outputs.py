@@ -8,7 +8,7 @@ import sys
 
 import nbformat
 import pytest
-from tools_of_the_build import TOOLS
+from tools_of_the_build import ROOT
 
 from tools.notebook import digest
 
@@ -31,87 +31,67 @@ find = lambda download: text
 """,
     "bin/nvidia-smi": "#!/bin/sh\necho 580.1\n",
 }
-
-
-class Machine:
-    """A folder with the program, a notebook in PyTorch, and a Python without site-packages."""
-
-    def __init__(self, root):
-        self.root, self.record = root, root / "book" / "records" / "gpu-torch.json"
-        self.record.parent.mkdir(parents=True)
-        shutil.copytree(TOOLS, root / "tools")
-        (root / "data").mkdir()
-        self.has_gpu(True)
-        (root / "bin" / "nvidia-smi").chmod(0o755)
-
-    def has_gpu(self, there):
-        for path, text in STAND_INS.items():
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / path).write_text(text.replace("{there}", str(there)))
-
-    def write(self, *cells, name="gru-torch"):
-        code = nbformat.v4.new_code_cell
-        cells = [code(source, metadata={"tags": tags}) for source, *tags in cells]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), self.root / "book" / f"{name}.ipynb")
-
-    def run(self, *arguments, data="data"):
-        path = {"PYTHONPATH": str(self.root / "site"), "D2L_GRU_DATA": data}
-        path["PATH"] = f"{self.root / 'bin'}:{os.environ['PATH']}"
-        return subprocess.run(
-            [sys.executable, "-S", "-s", "-m", "tools.gpu_outputs", *arguments],
-            cwd=self.root, env=path, capture_output=True, text=True,
-        )  # fmt: skip
+CELLS = [
+    ("1 / 0", "torch"),
+    ("import d2l_gru, os\nprint(d2l_gru.name,\n      os.path.basename(os.getcwd()))", "gpu"),
+    ("import math\nprint('x' in dir(), '½')\nx = results = {'speed': [1.5]}", "torch", "gpu"),
+    ("print('x' in dir())", "gpu"),
+]
 
 
 @pytest.fixture
-def machine(tmp_path):
-    machine = Machine(tmp_path)
-    machine.write(
-        ("1 / 0", "torch"),
-        ("import d2l_gru, os\nprint(d2l_gru.name,\n      os.path.basename(os.getcwd()))", "gpu"),
-        ("import math\nprint('x' in dir(), '½')\nx = results = {'speed': [1.5]}", "torch", "gpu"),
-    )
-    machine.write(("print('x' in dir())", "gpu"), name="second-torch")
-    machine.write(("1 / 0", "gpu"), name="gru")
-    return machine
+def record(tmp_path):
+    """Return a function that records cells, as a Python without site-packages can."""
+    for name in ("tools", "benchmarks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for folder in ("book/records", "data"):
+        (tmp_path / folder).mkdir(parents=True)
+
+    def run(*arguments, cells=CELLS, data="data", there=True):
+        for name, text in STAND_INS.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace("{there}", str(there)))
+            path.chmod(0o755)
+        code = nbformat.v4.new_code_cell
+        cells = [code(source, metadata={"tags": tags}) for source, *tags in cells]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        nbformat.write(notebook, tmp_path / "book" / "gru-torch.ipynb")
+        env = {"PYTHONPATH": str(tmp_path / "site"), "D2L_GRU_DATA": data}
+        return subprocess.run(
+            [sys.executable, "-S", "-s", "-m", "benchmarks.gpu_outputs", *arguments],
+            cwd=tmp_path, env=env | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    return run
 
 
-def test_cells_for_a_gpu_are_run_and_recorded(machine):
-    done = machine.run()
+def test_cells_for_a_gpu_are_run_and_recorded(record, tmp_path):
+    done = record()
     assert done.returncode == 0 and done.stdout == "", done.stderr
-    record = json.loads(machine.record.read_text())
-    assert record["device"] == "a GPU of the test" and record["driver"] == "580.1"
-    assert record["versions"]["torch"] == "2.13.0+cu130" and record["versions"]["cuda"] == "13.0"
-    assert {"date", "corpus_sha256", "what"} < set(record)
-    first, second, third = record["cells"]
-    assert first["printed"] == "ours book\n" and "results" not in first
-    assert second["printed"] == "False ½\n" and second["results"] == {"speed": [1.5]}
-    assert third["printed"] == "False\n", "each has a namespace of its own"
-    book = nbformat.read(machine.root / "book" / "gru-torch.ipynb", as_version=4)
-    assert [first["source"], second["source"]] == [digest(c.source) for c in book.cells[1:]]
-    assert os.listdir(machine.record.parent) == ["gpu-torch.json"]
+    (path,) = (tmp_path / "book" / "records").iterdir()
+    made = json.loads(path.read_text())
+    assert made["device"] == "a GPU of the test" and made["driver"] == "580.1"
+    assert made["versions"]["torch"] == "2.13.0+cu130" and made["versions"]["cuda"] == "13.0"
+    assert {"date", "corpus_sha256", "what"} < set(made) and path.name == "gpu-torch.json"
+    said = [(cell["source"], cell["printed"], cell.get("results")) for cell in made["cells"]]
+    expected = [("ours book\n", None), ("False ½\n", {"speed": [1.5]}), ("False\n", None)]
+    assert said == [(digest(c[0]), *e) for c, e in zip(CELLS[1:], expected, strict=True)]
 
 
-@pytest.mark.parametrize(
-    ("source", "says"),
-    [("x = 1\n1 / 0", "ZeroDivisionError"), ("results = {1, 2}", "not JSON serializable")],
-)
-def test_a_cell_that_fails_is_named_and_nothing_is_written(machine, source, says):
-    machine.record.write_text("before")
-    machine.write(("1", "torch"), ("print(1)", "gpu"), (source, "gpu"))
-    done = machine.run()
-    assert done.returncode == 1 and says in done.stderr
-    assert done.stderr.endswith("gru, code cell 3 failed; nothing was recorded\n")
-    assert machine.record.read_text() == "before"
-
-
-def test_without_a_gpu_or_the_corpus_it_refuses_or_only_tries(machine):
-    machine.has_gpu(False)
-    for data, said in (("data", "finds no GPU here"), ("sample", "Time Machine, but for the test")):
-        done = machine.run(data=data)
+def test_what_fails_is_named_and_nothing_is_recorded(record, tmp_path):
+    for source, said in (
+        ("1 / 0", "ZeroDivisionError"),
+        ("results = {1}", "not JSON serializable"),
+    ):
+        done = record(cells=[("1", "torch"), ("print(1)", "gpu"), (source, "gpu")])
         assert done.returncode == 1 and said in done.stderr
-    machine.write(("import os\nprint(os.environ['D2L_GRU_DEVICE'])", "gpu"))
-    done = machine.run("--cpu")
-    record = json.loads(done.stdout)
-    assert record["device"] == "cpu" and record["cells"][0]["printed"] == "cpu\n"
-    assert not machine.record.exists()
+        assert done.stderr.endswith("gru, code cell 3 failed; nothing was recorded\n")
+    for data, said in (("data", "finds no GPU here"), ("sample", "Time Machine, but for the test")):
+        done = record(data=data, there=False)
+        assert done.returncode == 1 and said in done.stderr
+    source = "import os\nprint(os.environ['D2L_GRU_DEVICE'])"
+    made = json.loads(record("--cpu", cells=[(source, "gpu")], there=False).stdout)
+    assert made["device"] == "cpu" and made["cells"][0]["printed"] == "cpu\n"
+    assert not [*(tmp_path / "book" / "records").iterdir()]

@@ -4,9 +4,10 @@
 .PHONY: help book test nightly chapter run html pdf slides serve reproduce bless doctor records \
 	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
-# Variables of the outside that would bring other packages into .venv, or have Python compile our
-# own at each start.
-unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+# Variables of the outside that would bring other packages into .venv or ours elsewhere, or have
+# Python compile our own at each start.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER \
+	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON
 # make STRICT=1: every page is read anew.
 STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python.

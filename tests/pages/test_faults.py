@@ -31,6 +31,7 @@ SLIPS = {
     "```{widget} strp\n:label: a\n:still: b\n```": "names no widget strp",
     "```{slide} A\n:show: nowhere\n```": "a slide shows nowhere",
     "```{solution} ex-nowhere\nFour.\n```": "is for an exercise ex-nowhere, which is not there",
+    "<<<<<<< HEAD": "'<<<<<<<' would be shown",
     "| a | b |\n| - |\n| 1 | 2 |": "'| - |' would be shown",
     "#### Deep": "Non-consecutive header level",
     # Cells that would not run.

@@ -15,10 +15,11 @@ from sphinx.util import logging as sphinx_logging
 from sphinx_exercise.nodes import solution_node
 
 PLACE = re.compile(r"([^\n]+?)(?:\.(?:ipynb|rst))?(?::(\d*))?:?")
-# Footnotes and links to nothing, roles with a slip, tables and formulas that are none.
+# Footnotes and links to nothing, roles with a slip, tables and formulas that are none, and what
+# is left of a merge.
 REST = re.compile(
     r"`|\{[a-z][\w:-]*\}(?=\w)|!\[|\[\^[\w-]+\]|\[[\w -]+\]\[[\w-]+\]|\{\{|\}\}|:::|\$\$"
-    r"|\|\s*-+\s*\|"
+    r"|\|\s*-+\s*\||<{7}"
 )
 ROLE = re.compile(r"\{[^{}]*\}\s?$")
 LOGGER = sphinx_logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 import numpy
 import pytest
+import strategies  # noqa: F401  (the same examples in every run)
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays

@@ -59,14 +59,10 @@ def book(folder, chapters, appendices=()):
         for stem, notebook in pair.items():
             voice = "torch" if stem.endswith("-torch") else "mxnet"
             nbformat.write(run(notebook, voice), folder / "book" / f"{stem}.ipynb")
-    list_pages(folder, chapters, appendices)
-    return folder
-
-
-def list_pages(folder, *parts):
-    entries = (", ".join(f"{{file: {name}}}" for name in part) for part in parts)
+    entries = (", ".join(f"{{file: {name}}}" for name in part) for part in (chapters, appendices))
     toc = TOC.format(*entries).replace("- chapters: []\n", "")
     (folder / "book" / "_toc.yml").write_text(toc)
+    return folder
 
 
 def build(source, builder, *options, out=None):

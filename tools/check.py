@@ -60,6 +60,8 @@ def check(root, names=()):
         name, where = path.stem, path.relative_to(root)
         if not re.fullmatch(r"\w[\w-]*", name) or name.endswith(TORCH):
             found.append(f"{where}: a name has letters, digits, - and _, no {TORCH} at its end")
+        elif name in ("search", "genindex", "py-modindex"):
+            found.append(f"{where}: Sphinx makes a page {name} of its own; rename the chapter")
         elif listed and name not in re.findall(r"(?:file|root): *[\"']?([\w-]+)", listed):
             found.append(f"book/_toc.yml: {where} is not listed; add `- file: {name}`")
         if not names or name in names:

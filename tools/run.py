@@ -395,9 +395,8 @@ def main(arguments=None, root=ROOT):
                 options.chapter = [options.take]
             book = Book(root, options.chapter, options.limit)
             return bring_up_to_date(book, options.force, options.take)
-    except SyntaxError as error:  # in the package
-        print(f"{error.filename}, line {error.lineno}: {error.msg}", file=sys.stderr)
-    except (ChapterError, OSError, ValueError, subprocess.CalledProcessError) as error:
+    # A SyntaxError is of the package.
+    except (ChapterError, OSError, ValueError, SyntaxError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
     return 1
 

@@ -79,7 +79,7 @@ def test_what_is_right_passes(tmp_path, text):
 
 
 def test_names_that_no_page_can_have_are_refused_and_what_is_not_listed(tmp_path):
-    right, wrong = ["Übung_1", "数学"], ["-a", "a b", "a#b", "a'b", "a.b", "b-torch"]
+    right, wrong = ["Übung_1", "数学"], ["-a", "a b", "a#b", "a'b", "a.b", "b-torch", "search"]
     for name in right + wrong:
         write(tmp_path, TITLE, f"{name}.md")
     assert [line.split(": ")[0] for line in said(tmp_path)] == [f"chapters/{n}.md" for n in wrong]

@@ -385,7 +385,7 @@ def test_mistakes_are_named(project, capsys, monkeypatch):
         assert f"book/{name}.ipynb belongs to no chapter" in said() and orphan.exists()
         orphan.unlink()
     project.package.write_text("x = = 1")
-    assert "package.py, line 1: invalid syntax" in said()
+    assert "invalid syntax (package.py, line 1)" in said()
     project.package.write_text("")
     project.write(prose="More.\n")
     monkeypatch.setattr(os, "replace", mock.Mock(side_effect=OSError("no space left")))

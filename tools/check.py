@@ -23,10 +23,6 @@ VERBATIM = {"code-cell", "raw-cell", "code", "code-block", "sourcecode", "math",
 TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception
     remove-cell remove-input remove-output remove-stderr remove-stdout scroll-output skip-execution
     slide slide-output timed torch""".split()
-MYSTNB = {
-    "figure": {"name", "caption", "caption_before", "align", "classes"},
-    "image": {"alt", "width", "height", "scale", "align", "classes"},
-}
 # What no output shows, and what the author should do.
 UNFIT = {
     "a path of the machine that ran it; print what is the same everywhere":
@@ -125,10 +121,7 @@ def refuse_lost(notebook):
         for tag in tags(cell) - {*TAGS}:
             if near := difflib.get_close_matches(tag, TAGS, n=1, cutoff=0.8):
                 raise ChapterError(f"code cell {number}: there is no tag {tag}; write {near[0]}")
-        lost = cell.metadata.keys() - {*KEPT_METADATA}
-        for kind, options in cell.metadata.get("mystnb", {}).items():
-            lost |= {*options} - MYSTNB[kind] if kind in MYSTNB else {kind}
-        if lost:
+        if lost := cell.metadata.keys() - {*KEPT_METADATA}:
             raise ChapterError(f"code cell {number}: no page heeds its option {min(lost)!r}")
 
 

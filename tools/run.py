@@ -5,34 +5,16 @@ The markdown always wins.  Notebooks run side by side, one to a core; those with
 and chapters with other code stay as they are.
 """
 
-# ruff: noqa: E402 - Ctrl-C is heard before the imports, which take a second
-import os
-import signal
-import sys
-
-INTERRUPTED = "interrupted; every notebook is as it was, or wholly new"
-at_work = set()  # clients of kernels
-
-
-def interrupt(*_):
-    """End at once, and with it all that runs."""
-    for client in list(at_work):
-        if client.km and client.km.has_kernel:
-            os.killpg(client.km.provisioner.pgid, signal.SIGKILL)
-    print(INTERRUPTED, file=sys.stderr, flush=True)
-    os._exit(1)
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, interrupt)
-
 import argparse
 import asyncio
 import atexit
 import contextlib
 import fcntl
+import os
 import re
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +43,7 @@ from tools.notebook import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
+INTERRUPTED = "interrupted; every notebook is as it was, or wholly new"
 LONG = 1  # second, above which what a cell took is recorded
 ASK_DEVICE = """\
 import sys
@@ -76,6 +59,18 @@ EDITED = """\
 book/{name}.ipynb was edited, and not its chapter.
 To take that over into chapters/: make run ARGS="--take {name}"
 To drop it: git checkout book/{name}.ipynb, or make run ARGS="--force {name}\""""
+
+
+at_work = set()  # clients of kernels
+
+
+def interrupt(*_):
+    """End at once, and with it all that runs."""
+    for client in list(at_work):
+        if client.km and client.km.has_kernel:
+            os.killpg(client.km.provisioner.pgid, signal.SIGKILL)
+    print(INTERRUPTED, file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 class Book:
@@ -402,4 +397,5 @@ def main(arguments=None, root=ROOT):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, interrupt)
     sys.exit(main())

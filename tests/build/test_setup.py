@@ -109,23 +109,6 @@ def test_an_environment_behind_a_link_is_left_alone(project):
     assert not commands
 
 
-def test_uv_and_what_it_installs_are_locked_and_pip_comes_in_where_uv_cannot(project, monkeypatch):
-    pin = "uv==1.2 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
-    other = "tqdm==1 \\\n    --hash=sha256:cc\n"
-    (project[0] / LOCK).write_text(f"{other}{pin}{other.replace('tqdm', 'uvloop')}")
-    programs = []
-
-    def run(*ways, run=setup.run, **options):
-        run(*ways)
-        locked = [way for way in ways if "--require-hashes" in way]
-        programs.extend((way[way.index("-m") + 1], way[-1].name) for way in locked)
-
-    monkeypatch.setattr(setup, "run", run)
-    setup.main()
-    assert programs == [("pip", "uv.txt"), ("uv", "cpu.txt"), ("pip", "cpu.txt")]
-    assert (setup.VENV / "uv.txt").read_text() == pin
-
-
 @pytest.mark.parametrize(
     ("found", "backends"),
     [([], [None, "cpu"]), ([3.7], [None, "cpu"]), ([8.6, 9], [None, "cpu"]), ([12], ["auto"])],

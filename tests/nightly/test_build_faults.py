@@ -87,15 +87,6 @@ def site(tmp_path):
             running.kill()
 
 
-def test_ctrl_c_while_importing(site):
-    late = "import pathlib, time\npathlib.Path('importing').touch()\ntime.sleep(60)\n"
-    (site.root / "tools" / "check.py").write_text(late)
-    running = site.start()
-    wait_for(site.root / "importing")
-    running.send_signal(signal.SIGINT)
-    assert site.end(running)[::2] == (1, INTERRUPTED + "\n")
-
-
 def test_ctrl_c_in_a_cell_and_the_build_that_waits(site):
     site.write(ENDLESS)
     running = site.start()

@@ -2,12 +2,14 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test nightly chapter run html pdf slides serve reproduce doctor records \
-	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean
+	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
 # Variables of the outside that would bring other packages into .venv or ours elsewhere, or have
 # Python compile our own at each start.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER \
 	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON
+# make STRICT=1: read every page anew.
+STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python.
 PYTHON ?=
 # make pdf PAPER=letter: the size of the paper, a4 unless said.
@@ -23,7 +25,7 @@ SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gr
 # Nothing is published with a warning, and Ctrl-C prints no traceback.
 SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
 	from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))' -c tools book -q -n
-STRICTLY = -W --keep-going $(if $(filter $(COMMON),$?),-E -a)
+STRICTLY = -W --keep-going $(if $(STRICT)$(filter $(COMMON),$?),-E -a)
 # One build at a time, with the lock of tools/run.py.
 ALONE = mkdir -p _build && { flock -n _build/.lock true || \
 	echo 'Another build is at work here: waiting for it.'; } && flock _build/.lock $(MAKE) -s
@@ -41,7 +43,7 @@ SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo 'Variables: PYTHON=python3.12, ARGS="..."'
+	@echo 'Variables: STRICT=1, PYTHON=python3.12, ARGS="..."'
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python -m tools.run $(ARGS)
@@ -75,7 +77,7 @@ html: setup ## render the stored notebooks as pages and slides, without running 
 	@echo 'The book: _build/html/index.html'
 
 _build/html/.done: _build/slides/.done $(wildcard _build/book.pdf)
-_build/html/.done _build/slides/.done: _build/%/.done: $(SOURCES)
+_build/html/.done _build/slides/.done: _build/%/.done: $(SOURCES) $(if $(STRICT),gone)
 	@$(call RENDER,$*)
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
@@ -90,7 +92,7 @@ pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
 	@$(ALONE) _build/latex/.done
 	@echo 'The PDF: _build/book.pdf'
 
-_build/latex/.done: $(SOURCES)
+_build/latex/.done: $(SOURCES) $(if $(STRICT),gone)
 	@rm -rf _build/latex
 	@$(SPHINX) $(STRICTLY) -D latex_elements.papersize=$(PAPER)paper \
 		-b latex -d _build/aside/latex.doctrees _build/latex

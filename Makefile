@@ -1,13 +1,14 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test nightly chapter run html pdf slides serve reproduce bless doctor records \
+.PHONY: help book test nightly chapter run html pdf slides serve reproduce doctor records \
 	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
-# Variables of the outside that would bring other packages into .venv, or have Python compile our
-# own at each start.
-unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
-# make STRICT=1: every page is read anew.
+# Variables of the outside that would bring other packages into .venv or ours elsewhere, or have
+# Python compile our own at each start.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER \
+	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON
+# make STRICT=1: read every page anew.
 STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python.
 PYTHON ?=
@@ -17,10 +18,9 @@ PAPER ?= a4
 ARGS ?=
 
 BIN := .venv/bin
-RUN = $(BIN)/python -m tools.run
 DEBIAN = $(BIN)/python -m tools.debian
 # What all pages are made with, and what they show.
-COMMON = _config.yml tools/conf.py tools/notebook.py tools/voices.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
+COMMON = _config.yml tools/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
 SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gru/*/*.py)
 # Nothing is published with a warning, and Ctrl-C prints no traceback.
 SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
@@ -40,15 +40,13 @@ PIN = $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header
 
 # Tests of one file, and cells of one notebook, stay together.
 SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-# What `make test` has no time for is in tests/nightly.
-TESTS ?=
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo 'Variables: STRICT=1 (read every page anew), PYTHON=python3.12, ARGS="..."'
+	@echo 'Variables: STRICT=1, PYTHON=python3.12, ARGS="..."'
 
 book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
-	@$(RUN) $(ARGS)
+	@$(BIN)/python -m tools.run $(ARGS)
 	@if $(DEBIAN) tex; then $(MAKE) -s html PRINT=1; else $(MAKE) -s html; fi
 	@$(DEBIAN) --say tex torch
 
@@ -71,28 +69,23 @@ chapter: ## begin a page with all that a page can have: NAME=my-page
 	@echo 'Edit chapters/$(NAME).md; `make serve` shows it. book/_toc.yml has its place in the book.'
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
-	@$(RUN) $(ARGS)
+	@$(BIN)/python -m tools.run $(ARGS)
 
 html: setup ## render the stored notebooks as pages and slides, without running any
 	@$(BIN)/python -m tools.check
 	@$(ALONE) $(if $(PRINT),_build/latex/.done) _build/html/.done
 	@echo 'The book: _build/html/index.html'
-	@test ! -e _build/book.pdf || $(MAKE) -sq _build/latex/.done || \
-		echo 'The PDF there is an earlier one; `make pdf` prints it anew.'
 
-_build/html/.done: $(SOURCES) _build/slides/.done $(wildcard _build/book.pdf) $(if $(STRICT),gone)
-	@$(call RENDER,html)
+_build/html/.done: _build/slides/.done $(wildcard _build/book.pdf)
+_build/html/.done _build/slides/.done: _build/%/.done: $(SOURCES) $(if $(STRICT),gone)
+	@$(call RENDER,$*)
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
 	@$(BIN)/python -m tools.check
 	@$(ALONE) _build/slides/.done
 	@echo 'The slides:' _build/slides/*.html
 
-_build/slides/.done: $(SOURCES) $(if $(STRICT),gone)
-	@$(call RENDER,slides)
-
 pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
-	@$(if $(filter a4 letter,$(PAPER)),,$(error PAPER is a4 or letter, not $(PAPER)))
 	@$(BIN)/python -m tools.check
 	@$(DEBIAN) tex
 	@rm -f _build/latex/.done  # which may have been on other paper
@@ -114,18 +107,14 @@ serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon a
 reproduce: setup ## run CHAPTER=gates and compare: do its stored outputs come out again?
 	@$(BIN)/pytest --nbval -q book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb) $(ARGS)
 
-bless: setup ## run CHAPTER=gates anew, and show what changed in its outputs since the last commit
-	@$(RUN) --force $(CHAPTER)
-	@$(BIN)/nbdiff --outputs HEAD book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb)
-
 doctor: setup ## say what this machine has and lacks for training, the PDF and the tests of pages
 	@status=0; $(BIN)/python -m d2l_gru doctor $(ARGS) || status=$$?; \
 		$(DEBIAN) --say tex browser torch; exit $$status
 
 records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py
-	$(BIN)/python -m tools.export_weights
-	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m tools.gpu_outputs; \
+	$(BIN)/python benchmarks/export_weights.py
+	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m benchmarks.gpu_outputs; \
 		else echo 'No GPU here: book/records/gpu-torch.json stays as it is.'; fi
 
 gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a stand-in for the driver
@@ -145,8 +134,8 @@ fuzz: setup ## give twenty thousand damaged files to all that reads files
 mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package tests/jobs -p mutants -p no:terminal -p no:xdist $(ARGS)
 
-processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="gates")
-	@$(BIN)/python -m tools.processors $(ARGS)
+processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="-k gates")
+	$(BIN)/pytest tests/processors.py -v $(ARGS)
 
 coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage
@@ -183,5 +172,5 @@ setup: ## make .venv, if need be
 		{ echo "$(or $(PYTHON),python3) is not installed; the book needs Python 3.10 to 3.12"; exit 1; }
 	@$(or $(PYTHON),python3) -m tools.setup $(if $(PYTHON),--this-python)
 
-clean: ## remove what was rendered (_build); .venv stays
-	rm -rf _build
+clean: ## remove what was rendered, so that every page is read anew
+	rm -rf $(addprefix _build/,aside html slides latex serve book.pdf)

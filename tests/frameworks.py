@@ -1,5 +1,6 @@
 """MXNet and PyTorch behind one face, so that a test says once what holds for both."""
 
+import contextlib
 import functools
 
 import numpy
@@ -20,15 +21,30 @@ class Framework:
         get_params = lambda *_: [self.leaf(p[name]) for name in ref.NAMES]  # noqa: E731
         return self.d2l.RNNModelScratch(*size, get_params, *functions)
 
-    def drawn(self, kind, vocab_size, num_hiddens, device=None):
-        """Return a model, "scratch" or "concise", with its parameters drawn."""
+    def drawn(self, kind, vocab_size, num_hiddens, device=None, layer="GRU", **more):
+        """Return a model, "scratch" or "concise" around such a layer, with its parameters drawn."""
         device, d2l = device or self.cpu, self.d2l
         if kind == "scratch":
             functions = d2l.get_params, d2l.init_gru_state, d2l.gru
             return d2l.RNNModelScratch(vocab_size, num_hiddens, device, *functions)
-        model = d2l.RNNModel(self.layer("GRU", vocab_size, num_hiddens), vocab_size)
+        model = d2l.RNNModel(self.layer(layer, vocab_size, num_hiddens, **more), vocab_size)
         model.prepare(device)
         return model
+
+    def large(self, model, scale=1.0):
+        """Give a model such parameters that its gates matter, and its text is no trivial one."""
+        rng = numpy.random.default_rng(8)
+        for param in model.parameters():
+            self.assign(param, rng.normal(scale=scale, size=tuple(param.shape)))
+        return model
+
+    def loss(self, forward, Y):
+        """Return logits and state of `forward`, and compute the gradients of its mean loss."""
+        with self.record():
+            Y_hat, state = forward()
+            l = self.cross_entropy(Y_hat, self.array(Y.T.reshape(-1), "int64"))
+        l.backward()
+        return self.numpy(Y_hat), self.numpy(state[0])
 
     def values(self, model):
         return [self.numpy(param) for param in model.parameters()]
@@ -47,6 +63,7 @@ class MXNet(Framework):
         import d2l_gru
 
         self.d2l, self.mxnet, self.cpu = d2l_gru, mxnet, mxnet.cpu()
+        self.xp, self.record = mxnet.np, mxnet.autograd.record
         self.elsewhere = mxnet.cpu(1)
 
     def array(self, values, dtype="float32"):
@@ -72,8 +89,8 @@ class MXNet(Framework):
     def assign(self, param, values):
         param[:] = self.array(values)
 
-    def layer(self, name, num_inputs, num_hiddens):
-        return getattr(self.mxnet.gluon.rnn, name)(num_hiddens)
+    def layer(self, name, num_inputs, num_hiddens, **more):
+        return getattr(self.mxnet.gluon.rnn, name)(num_hiddens, **{"input_size": num_inputs} | more)
 
     def freeze(self, param):
         param.attach_grad("null")
@@ -84,14 +101,26 @@ class MXNet(Framework):
     def device_of(self, array):
         return array.ctx
 
-    def loss(self, forward, Y):
-        """Return logits and state of `forward`, and compute the gradients of its mean loss."""
-        with self.mxnet.autograd.record():
-            Y_hat, state = forward()
-            cross_entropy = self.mxnet.gluon.loss.SoftmaxCrossEntropyLoss()
-            l = cross_entropy(Y_hat, self.array(Y.T.reshape(-1))).mean()
-        l.backward()
-        return Y_hat.asnumpy(), state[0].asnumpy()
+    def cross_entropy(self, Y_hat, labels):
+        return self.mxnet.gluon.loss.SoftmaxCrossEntropyLoss()(Y_hat, labels).mean()
+
+    def own(self, layer, vocab_size, num_hiddens):
+        """Return a model as readers write it, around the layer of that name; without values."""
+        nn, npx = self.mxnet.gluon.nn, self.mxnet.npx
+
+        class Block(nn.Block):
+            def __init__(self, rnn):
+                super().__init__()
+                self.rnn, self.dense = rnn, nn.Dense(vocab_size)
+
+            def forward(self, X, state):
+                Y, state = self.rnn(npx.one_hot(X.T, vocab_size), state)
+                return self.dense(Y.reshape(-1, Y.shape[-1])), state
+
+            def begin_state(self, *args, **kwargs):
+                return self.rnn.begin_state(*args, **kwargs)
+
+        return Block(self.layer(layer, vocab_size, num_hiddens))
 
 
 class Torch(Framework):
@@ -103,6 +132,7 @@ class Torch(Framework):
         import d2l_gru.torch
 
         self.d2l, self.cpu = d2l_gru.torch, self.torch.device("cpu")
+        self.xp, self.record = self.torch, contextlib.nullcontext
         self.elsewhere = self.torch.device("meta")
 
     def array(self, values, dtype="float32"):
@@ -126,8 +156,8 @@ class Torch(Framework):
     def assign(self, param, values):
         param.data.copy_(self.array(values))
 
-    def layer(self, name, num_inputs, num_hiddens):
-        return getattr(self.torch.nn, name)(num_inputs, num_hiddens)
+    def layer(self, name, num_inputs, num_hiddens, **more):
+        return getattr(self.torch.nn, name)(num_inputs, num_hiddens, **more)
 
     def freeze(self, param):
         param.requires_grad_(False)
@@ -138,11 +168,28 @@ class Torch(Framework):
     def device_of(self, tensor):
         return tensor.device
 
-    def loss(self, forward, Y):
-        Y_hat, state = forward()
-        l = self.torch.nn.functional.cross_entropy(Y_hat, self.array(Y.T.reshape(-1), "int64"))
-        l.backward()
-        return self.numpy(Y_hat), self.numpy(state[0])
+    def cross_entropy(self, Y_hat, labels):
+        return self.torch.nn.functional.cross_entropy(Y_hat, labels.long())
+
+    def own(self, layer, vocab_size, num_hiddens):
+        torch = self.torch
+
+        class Module(torch.nn.Module):
+            def __init__(self, rnn):
+                super().__init__()
+                self.rnn, self.dense = rnn, torch.nn.Linear(num_hiddens, vocab_size)
+
+            def forward(self, X, state):
+                one_hot = torch.nn.functional.one_hot(X.T.long(), vocab_size)
+                Y, state = self.rnn(one_hot.float(), state)
+                return self.dense(Y.reshape(-1, num_hiddens)), state
+
+            def begin_state(self, device, batch_size=1):
+                """Take the device first, as in 2020; return a tensor, or two for an LSTM."""
+                zeros = torch.zeros(1, batch_size, num_hiddens, device=device)
+                return (zeros, zeros.clone()) if layer == "LSTM" else zeros
+
+        return Module(self.layer(layer, vocab_size, num_hiddens))
 
 
 @functools.cache

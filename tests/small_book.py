@@ -13,7 +13,6 @@ from nbformat.v4 import new_output
 from tools_of_the_build import ROOT
 
 from tools import notebook as tidied
-from tools import voices
 
 HEAD = "---\nkernelspec: {name: python3, display_name: any}\n---\n\n"
 TOC = """\
@@ -56,18 +55,14 @@ def book(folder, chapters, appendices=()):
     (folder / "chapters").mkdir()
     for name, text in {"index": "# A book\n", **chapters, **dict(appendices)}.items():
         (folder / "chapters" / f"{name}.md").write_text(HEAD + text)
-        pair = voices.split(name, jupytext.reads(HEAD + text, fmt="md:myst"))
+        pair = tidied.split(name, jupytext.reads(HEAD + text, fmt="md:myst"))
         for stem, notebook in pair.items():
             voice = "torch" if stem.endswith("-torch") else "mxnet"
             nbformat.write(run(notebook, voice), folder / "book" / f"{stem}.ipynb")
-    list_pages(folder, chapters, appendices)
-    return folder
-
-
-def list_pages(folder, *parts):
-    entries = (", ".join(f"{{file: {name}}}" for name in part) for part in parts)
+    entries = (", ".join(f"{{file: {name}}}" for name in part) for part in (chapters, appendices))
     toc = TOC.format(*entries).replace("- chapters: []\n", "")
     (folder / "book" / "_toc.yml").write_text(toc)
+    return folder
 
 
 def build(source, builder, *options, out=None):

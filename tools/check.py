@@ -9,17 +9,13 @@ import re
 import sys
 from pathlib import Path
 
-import jupytext
-import yaml
 from jupytext.myst import get_parser
 from mdit_py_plugins.colon_fence import colon_fence_plugin
 
-from tools.notebook import KEPT_METADATA, TORCH, ChapterError, code_cells, is_torch, switch, tags
+from tools.notebook import KEPT_METADATA, TORCH, ChapterError, code_cells, switch, tags
 
 ROOT = Path(__file__).resolve().parent.parent
 PARSER = get_parser().use(colon_fence_plugin)
-CONFLICT = re.compile(r"([<>|])\1{6}( |$)")
-UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f\u200b\u2060\ufeff]")
 BEGINS_FENCE = re.compile(r"[\s>]*(?:[-*+]|\d+[.)])?\s*(`{3,}|~{3,}|:{3,})\s*(\{.*|code.*)")
 PYTHON = re.compile(r" i?python3? *$")
 # Directives whose content is no Markdown.
@@ -27,10 +23,6 @@ VERBATIM = {"code-cell", "raw-cell", "code", "code-block", "sourcecode", "math",
 TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception
     remove-cell remove-input remove-output remove-stderr remove-stdout scroll-output skip-execution
     slide slide-output timed torch""".split()
-MYSTNB = {
-    "figure": {"name", "caption", "caption_before", "align", "classes"},
-    "image": {"alt", "width", "height", "scale", "align", "classes"},
-}
 # What no output shows, and what the author should do.
 UNFIT = {
     "a path of the machine that ran it; print what is the same everywhere":
@@ -58,87 +50,32 @@ def check(root, names=()):
     Raises:
         ChapterError: with a line for each fault.
     """
-    chapters = sorted((root / "chapters").glob("*.md"))
-    contents, read = (
-        root / "book" / "_toc.yml",
-        [p for p in chapters if not names or p.stem in names],
-    )
-    others = [root / "_config.yml", contents, root / "book" / "references.bib"]
-    found = [*in_names(root)]
-    for path in [*read, *(path for path in others if path.is_file())]:
-        wrong = [*in_text(path.read_bytes())]
-        if not wrong and path.suffix == ".md":
-            wrong = [*in_chapter(path.read_text("utf-8"))]
-        if not wrong and path.suffix == ".yml":
-            wrong = [*in_yaml(path.read_text("utf-8"))]
-        found += [f"{path.relative_to(root)}:{line}: {words}" for line, words in sorted(wrong)]
-    if not found and contents.is_file():
-        listed = re.findall(r"(?:file|root): *[\"']?([\w-]+)", contents.read_text("utf-8"))
-        for name in sorted({path.stem for path in chapters} - {*listed}):
-            found.append(f"book/_toc.yml: chapters/{name}.md is not listed; add `- file: {name}`")
+    contents, found = root / "book" / "_toc.yml", []
+    listed = contents.read_text("utf-8") if contents.is_file() else None
+    for path in sorted((root / "chapters").glob("*.md")):
+        name, where = path.stem, path.relative_to(root)
+        if not re.fullmatch(r"\w[\w-]*", name) or name.endswith(TORCH):
+            found.append(f"{where}: a name has letters, digits, - and _, no {TORCH} at its end")
+        elif name in ("search", "genindex", "py-modindex"):
+            found.append(f"{where}: Sphinx makes a page {name} of its own; rename the chapter")
+        elif listed and name not in re.findall(r"(?:file|root): *[\"']?([\w-]+)", listed):
+            found.append(f"book/_toc.yml: {where} is not listed; add `- file: {name}`")
+        if not names or name in names:
+            found += [f"{where}:{line}: {words}" for line, words in sorted(in_chapter(path))]
     if found:
         raise ChapterError("\n".join(found))
-    for path in sorted((root / "book").glob("*.ipynb")):  # left over
-        chapter = root / "chapters" / f"{path.stem.removesuffix(TORCH)}.md"
-        whole = chapter.is_file() and jupytext.read(chapter, fmt="md:myst")
-        if not whole or (path.stem.endswith(TORCH) and not is_torch(whole)):
-            raise ChapterError(f"{path.relative_to(root)} belongs to no chapter; remove it")
 
 
-def in_names(root):
-    """Yield what is wrong with the names of files, which become those of pages."""
-    seen = set()
-    for path in sorted((root / "chapters").rglob("*.*")):
-        where = path.relative_to(root / "chapters")
-        if (
-            path.suffix.lower() not in (".md", ".markdown", ".rst", ".ipynb")
-            or str(where)[0] == "."
-        ):
-            continue
-        if not re.fullmatch(r"\w[\w-]*\.md", str(where)) or path.stem.endswith(TORCH):
-            yield (
-                f"chapters/{where}: a chapter is chapters/NAME.md, its name of letters, digits, - "
-                f"and _, without {TORCH} at its end; rename it"
-            )
-        elif path.stem.lower() in seen:
-            yield f"chapters/{where}: another name differs only in capitals; rename one"
-        seen.add(path.stem.lower())
-    for path in sorted(p for f in ("", "assets", "widgets") for p in (root / "book" / f).glob("*")):
-        if re.search(r"[^\w.-]", path.name):
-            yield f"{path.relative_to(root)}: a name has no blanks and signs; rename the file"
-
-
-def in_text(content):
-    """Yield lines, and what no text of the book holds."""
-    try:
-        text = content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        yield content.count(b"\n", 0, error.start) + 1, "it is not in UTF-8; save it so"
-        return
-    for line, words in enumerate(text.split("\n"), 1):
-        if CONFLICT.match(words):
-            said = f"a merge was not finished, {words[:7]}; choose a side and delete the marks"
-            yield line, said
-        if unseen := UNSEEN.search(words):
-            code = f"U+{ord(unseen[0]):04X}"
-            yield line, f"it holds a character that cannot be seen, {code}; delete it"
-
-
-def in_yaml(text, first=1):
-    try:
-        yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", 0)
-        yield first + line, f"it is no YAML: {getattr(error, 'problem', error)}"
-
-
-def in_chapter(text):
+def in_chapter(path):
     """Yield the lines of a chapter that would not be shown as they are written, and why."""
-    tokens = PARSER.parse(text)
+    try:
+        tokens = PARSER.parse(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        yield error.object.count(b"\n", 0, error.start) + 1, "it is not in UTF-8; save it so"
+        return
     if not tokens or tokens[0].type != "front_matter":
         yield 1, "its head, YAML between two lines of ---, is not first; see CONTRIBUTING.md"
         return
-    yield from in_yaml(tokens[0].content, first=2)
     titles = [token for token in tokens if (token.type, token.tag) == ("heading_open", "h1")]
     for title in titles[1:]:
         yield title.map[0] + 1, "a second title; make it `##`"
@@ -184,26 +121,15 @@ def refuse_lost(notebook):
         for tag in tags(cell) - {*TAGS}:
             if near := difflib.get_close_matches(tag, TAGS, n=1, cutoff=0.8):
                 raise ChapterError(f"code cell {number}: there is no tag {tag}; write {near[0]}")
-        lost = cell.metadata.keys() - {*KEPT_METADATA}
-        for kind, options in cell.metadata.get("mystnb", {}).items():
-            lost |= {*options} - MYSTNB[kind] if kind in MYSTNB else {kind}
-        if lost:
+        if lost := cell.metadata.keys() - {*KEPT_METADATA}:
             raise ChapterError(f"code cell {number}: no page heeds its option {min(lost)!r}")
 
 
 def refuse_unfit(notebook):
-    """Raise if a page would show what its author did not write, or one number for another."""
-    glued = {}
+    """Raise if a page would show what its author did not write."""
     for number, cell in enumerate(code_cells(notebook), 1):
         if found := unfit(cell):
             raise ChapterError(f"code cell {number}: its output holds {', '.join(found)}")
-        for output in cell.outputs:
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            if name and glued.setdefault(name, number) != number:
-                raise ChapterError(
-                    f"code cell {number}: it glues {name!r}, as code cell {glued[name]} does; "
-                    "give one another name"
-                )
 
 
 def unfit(cell):

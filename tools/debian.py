@@ -34,18 +34,11 @@ TORCH = "PyTorch is missing: its chapters keep what is stored, its tests are ski
 
 def ask(*command):
     """Return what a command prints, or None if it fails."""
+    words, quiet = [str(part) for part in command], subprocess.DEVNULL
     try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=600,
-        )
+        return subprocess.check_output(words, stderr=quiet, text=True, timeout=600).strip()
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
 
 
 def install(packages):
@@ -79,9 +72,7 @@ def main(kinds):
     """Install what sets lack, or only say so; return the exit status."""
     lacking = {kind: missing(kind) for kind in kinds if kind in SETS}
     if "--say" not in kinds:
-        return int(
-            bool(install([package for packages in lacking.values() for package in packages]))
-        )
+        return int(bool(install([name for packages in lacking.values() for name in packages])))
     for kind, packages in lacking.items():
         if packages:
             print(f"Missing, so {WITHOUT[kind]}: {', '.join(packages)}. {by_hand(packages)}")

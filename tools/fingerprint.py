@@ -43,13 +43,11 @@ class Fingerprints:
 
     def __init__(self, root, corpus_sha256):
         self._mxnet, self._corpus = installed("mxnet", "mxnet-cu112"), corpus_sha256
-        sources = sorted(
-            path for path in (root / "src").rglob("*") if path.suffix in (".py", ".pyi")
-        )
+        paths = (path for path in (root / "src").rglob("*") if path.suffix in (".py", ".pyi"))
+        read = {path: skeleton(path.read_text(), str(path)) for path in sorted(paths)}
         torch = root / "src" / "d2l_gru" / "torch"  # only PyTorch's notebooks depend on it
-        read = {path: skeleton(path.read_text(), str(path)) for path in sources}
-        of_mxnet = [read[path] for path in sources if torch not in path.parents]
-        self._package = digest(json.dumps(list(read.values())))
+        of_mxnet = [code for path, code in read.items() if torch not in path.parents]
+        self._package = digest(json.dumps([*read.values()]))
         self._package_of_mxnet = digest(json.dumps(of_mxnet))
         self._records = sorted((root / "book" / "records").glob("*"))
 

@@ -4,6 +4,7 @@ What a cell may say of itself by a tag, here and in the rules of `pytest --nbval
 `machine` (`MEASURED`), `gpu`, `skip-execution` and `raises-exception`.
 """
 
+import copy
 import hashlib
 import json
 import re
@@ -63,7 +64,7 @@ def plain(text, tags):
 def recorded(root, notebook):
     """Return what cells of a notebook printed on a GPU, by the hashes of their sources.
 
-    Only PyTorch's have a record (see gpu_outputs.py).
+    Only PyTorch's have a record (see benchmarks/gpu_outputs.py).
     """
     path = root / "book" / "records" / "gpu-torch.json"
     cells = json.loads(path.read_text())["cells"] if is_torch(notebook) and path.is_file() else []
@@ -82,6 +83,34 @@ def take_recorded(cell, number, records):
 def is_torch(notebook):
     """Whether it is the PyTorch notebook of a chapter."""
     return any("torch" in tags(cell) for cell in notebook.cells)
+
+
+def split(name, chapter):
+    """Return the notebooks of a chapter by their names: one, or two where cells have twins.
+
+    Both hold the same text and as many code cells: those without either tag are the same in both.
+
+    Raises:
+        ChapterError: a cell tagged mxnet that its twin, tagged torch, does not follow directly.
+    """
+    said = [tags(cell) & {"mxnet", "torch"} for cell in chapter.cells]
+    for i, cell in enumerate(chapter.cells):
+        pair = said[i : i + 2] if said[i] == {"mxnet"} else said[max(i - 1, 0) : i + 1]
+        if said[i] and pair != [{"mxnet"}, {"torch"}]:
+            number = sum(cell.cell_type == "code" for cell in chapter.cells[: i + 1])
+            raise ChapterError(
+                f"chapters/{name}.md, code cell {number}: {cell.source.strip().splitlines()[0]}\n"
+                "a cell tagged mxnet is followed directly by its one twin, tagged torch"
+            )
+    if not any(said):
+        return {name: chapter}
+    return {name: _without("torch", chapter), name + TORCH: _without("mxnet", chapter)}
+
+
+def _without(voice, chapter):
+    notebook = copy.deepcopy(chapter)
+    notebook.cells = [cell for cell in notebook.cells if voice not in tags(cell)]
+    return notebook
 
 
 def ids(notebook):

@@ -1,40 +1,20 @@
 """Bring book/*.ipynb up to date with chapters/*.md, and run those whose outputs are stale.
 
-The markdown always wins.  A notebook is stale when its code, the package, the corpus, a record it
-reads or MXNet's version differs from what made its outputs.  A chapter with cells in PyTorch has a
-second notebook, NAME-torch.  Notebooks run side by side, one to a core; those with a cell tagged
+The markdown always wins.  Notebooks run side by side, one to a core; those with a cell tagged
 `timed` run after the others, one at a time, with all cores.  Without The Time Machine nothing runs,
 and chapters with other code stay as they are.
 """
-
-# ruff: noqa: E402 - Ctrl-C is heard before the imports, which take a second
-import os
-import signal
-import sys
-
-INTERRUPTED = "interrupted; every notebook is as it was, or wholly new"
-at_work = set()  # clients of kernels
-
-
-def interrupt(*_):
-    """End at once, and with it all that runs."""
-    for client in list(at_work):
-        if client.km and client.km.has_kernel:
-            os.killpg(client.km.provisioner.pgid, signal.SIGKILL)
-    print(INTERRUPTED, file=sys.stderr, flush=True)
-    os._exit(1)
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, interrupt)
 
 import argparse
 import asyncio
 import atexit
 import contextlib
 import fcntl
+import os
 import re
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -56,13 +36,14 @@ from tools.notebook import (
     is_torch,
     recorded,
     settle,
+    split,
     tags,
     take_recorded,
     tidy,
 )
-from tools.voices import split
 
 ROOT = Path(__file__).resolve().parent.parent
+INTERRUPTED = "interrupted; every notebook is as it was, or wholly new"
 LONG = 1  # second, above which what a cell took is recorded
 ASK_DEVICE = """\
 import sys
@@ -80,24 +61,37 @@ To take that over into chapters/: make run ARGS="--take {name}"
 To drop it: git checkout book/{name}.ipynb, or make run ARGS="--force {name}\""""
 
 
+at_work = set()  # clients of kernels
+
+
+def interrupt(*_):
+    """End at once, and with it all that runs."""
+    for client in list(at_work):
+        if client.km and client.km.has_kernel:
+            os.killpg(client.km.provisioner.pgid, signal.SIGKILL)
+    print(INTERRUPTED, file=sys.stderr, flush=True)
+    os._exit(1)
+
+
 class Book:
     """Chapters and notebooks below a folder; all without `asked`."""
 
     def __init__(self, root, asked=(), limit=LIMIT):
-        asked = {Path(name).stem for name in asked}
-        check(root, {name.removesuffix(TORCH) for name in asked})
+        asked = {Path(name).stem.removesuffix(TORCH) for name in asked}
+        check(root, asked)
         self.root, self.limit = root, limit
         self.fingerprints = Fingerprints(root, corpus.SHA256)
         self.torch = next(iter(installed("torch")), None)
         self.notebooks = {}  # as written
         paths = {path.stem: path for path in sorted((root / "chapters").glob("*.md"))}
-        for name, path in paths.items():
-            if not asked or {name, name + TORCH} & asked:
-                self.notebooks.update(self.split(path))
-        if unknown := ", ".join(sorted(asked - {*self.notebooks})):
+        if unknown := ", ".join(sorted(asked - {*paths})):
             raise ChapterError(f"no such chapter: {unknown}; there are {', '.join(paths)}")
-        # A notebook's own name chooses it.
-        self.chosen = [n for n in self.notebooks if not asked or {n, n.removesuffix(TORCH)} & asked]
+        for name, path in paths.items():
+            if not asked or name in asked:
+                self.notebooks.update(self.split(path))
+        for path in sorted((root / "book").glob("*.ipynb")) if not asked else ():
+            if path.stem not in self.notebooks:
+                raise ChapterError(f"book/{path.name} belongs to no chapter; remove it")
 
     def path(self, name):
         return self.root / "book" / f"{name}.ipynb"
@@ -133,7 +127,7 @@ class Book:
         except ChapterError:
             raise
         except Exception as error:  # of jupytext and nbformat, which raise whatever they trip over
-            said = str(error) if isinstance(error, (OSError, ValueError)) else repr(error)
+            said = f"{type(error).__name__}: {error}"
             raise ChapterError(f"{path.relative_to(self.root)} cannot be read: {said}") from None
 
     def write(self, name, notebook):
@@ -189,41 +183,40 @@ class Book:
     def update(self, name, stale, text=None, threads=None):
         """Bring one notebook up to date, and say so if it changed; its run has so many threads."""
         notebook, old = self.notebooks[name], self.last_run(name)
-        stamp, last, start = self.stamp(notebook, old), _stamp(old), time.time()
-        runs = stale and (self.torch or not is_torch(notebook))
-        if stale:
-            try:
-                if runs:
-                    took = self.run(name, notebook, text, threads)
-                else:
-                    print(f"{name}: not run, since PyTorch is missing; `make torch` installs it")
-                    stamp = last
+        stamp, last, start, took = self.stamp(notebook, old), _stamp(old), time.time(), {}
+        try:
+            if stale and (self.torch or not is_torch(notebook)):
+                took = self.run(name, notebook, text, threads)
+            elif stale:
+                print(f"{name}: not run, since PyTorch is missing; `make torch` installs it")
+                stamp = last
+            if stale:
                 settle(tidy(notebook), old, self.root)
                 refuse_unfit(notebook)
-            except (ChapterError, OSError) as error:
-                voice = " in PyTorch" if name.endswith(TORCH) else ""
-                where = f"chapters/{name.removesuffix(TORCH)}.md{voice}"
-                raise ChapterError(f"{where}, {error}") from None
-        elif old:
-            adopt(notebook, old)
+            elif old:
+                adopt(notebook, old)
+        except (ChapterError, OSError) as error:
+            voice = " in PyTorch" if name.endswith(TORCH) else ""
+            where = f"chapters/{name.removesuffix(TORCH)}.md{voice}"
+            raise ChapterError(f"{where}, {error}") from None
         records = recorded(self.root, notebook)
         for number, cell in enumerate(code_cells(notebook), 1):
             if "gpu" in tags(cell):
                 take_recorded(cell, number, records)
-                if runs and not cell.execution_count:
+                if took and not cell.execution_count:
                     print(f"{name}: code cell {number} has no output until a GPU's is on record")
         ran = last.get("run")
-        if runs:
+        if took:
             now = circumstances(self.root, notebook) | took
             # A run that only confirms what is stored leaves the one on the card.
             confirms = ran and stamp["fingerprint"] == last.get("fingerprint")
-            confirms = confirms and ran.get("lock") == now["lock"] and _is_whole(notebook, old)
+            confirms = confirms and ran.get("lock") == now["lock"]
             if not confirms or _outputs(notebook) != _outputs(old):
                 ran = now
         notebook.metadata["d2l_gru"] = stamp | ({"run": ran} if ran else {})
         nbformat.validate(notebook)
         changed = self.write(name, notebook)
-        if runs:
+        if took:
             print(f"{name}: ran in {time.time() - start:.1f} s", flush=True)
         elif changed:
             print(f"{name}: text refreshed", flush=True)
@@ -358,7 +351,7 @@ def run_side_by_side(book, names, text):
 
 def bring_up_to_date(book, force, taken):
     """Run what is stale, and refresh the text of the rest; return the exit status."""
-    stored = {name: book.last_run(name) for name in book.chosen}
+    stored = {name: book.last_run(name) for name in book.notebooks}
     for name, old in stored.items():
         if old and not (force or taken) and [cell.id for cell in old.cells] != ids(old):
             raise ChapterError(EDITED.format(name=name))
@@ -397,12 +390,12 @@ def main(arguments=None, root=ROOT):
                 options.chapter = [options.take]
             book = Book(root, options.chapter, options.limit)
             return bring_up_to_date(book, options.force, options.take)
-    except SyntaxError as error:  # in the package
-        print(f"{error.filename}, line {error.lineno}: {error.msg}", file=sys.stderr)
-    except (ChapterError, OSError, ValueError, subprocess.CalledProcessError) as error:
+    # A SyntaxError is of the package.
+    except (ChapterError, OSError, ValueError, SyntaxError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
     return 1
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, interrupt)
     sys.exit(main())

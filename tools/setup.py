@@ -21,17 +21,14 @@ from tools.debian import ask, by_hand, install
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+PIP = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install"]
+UV = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON]
 STAMP = VENV / ".d2l_gru"  # written last
 LOCKS = {kind: ROOT / "requirements" / f"{kind}.txt" for kind in ("cpu", "gpu")}
 TORCH = "2.13.0"
 ALLOWED = ("3.11", "3.12", "3.10")  # in this order of preference
 # What MXNet loads from the system, and the Debian packages that hold it.
 LIBRARIES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0"}
-# These would send packages elsewhere than to .venv, or leave them uncompiled.
-HARMFUL = re.compile(
-    "PYTHON(PATH|HOME|DONTWRITEBYTECODE)|PIP_(TARGET|PREFIX|ROOT|USER|NO_COMPILE)"
-    "|UV_(TARGET|PREFIX|SYSTEM_PYTHON|NO_COMPILE_BYTECODE)"
-)
 
 
 def find_python(candidates):
@@ -54,11 +51,6 @@ def capabilities():
     return [float(word) for word in said.split() if re.fullmatch(r"\d+(\.\d+)?", word)]
 
 
-def choose_lock(found):
-    """Return "gpu" if MXNet's CUDA build can use a GPU of these capabilities, else "cpu"."""
-    return "gpu" if any(5 <= capability < 9 for capability in found) else "cpu"
-
-
 def missing_packages(python, version):
     """Return the Debian packages that this machine lacks."""
     lacking = [] if ask(python, "-c", "import ensurepip") is not None else [f"python{version}-venv"]
@@ -70,27 +62,18 @@ def missing_packages(python, version):
     return lacking
 
 
-def run(*command, why="fix this and run the command again"):
-    """Run a command of pip's, uv's or venv's, or exit with what it says."""
-    env = {name: value for name, value in os.environ.items() if not HARMFUL.fullmatch(name)}
-    env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    done = subprocess.run(
-        [str(part) for part in command],
-        env=env, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        lines = done.stdout.splitlines()
-        said = "\n".join([line for line in lines if "error" in line.lower()][:9] or lines[-9:])
-        sys.exit(f"{said}\nSetting up .venv failed: {why}.")
-
-
-def first_that_works(*commands, **options):
-    for command in commands[:-1]:
-        try:
-            return run(*command)
-        except SystemExit:
-            continue
-    return run(*commands[-1], **options)
+def run(*commands, why="fix this and run the command again"):
+    """Run the first of some commands that works, or exit with what the last one says."""
+    for command in commands:
+        words = [str(word) for word in command]
+        done = subprocess.run(
+            words, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if not done.returncode:
+            return
+    lines = done.stdout.splitlines()
+    said = "\n".join([line for line in lines if "error" in line.lower()][:9] or lines[-9:])
+    sys.exit(f"{said}\nSetting up .venv failed: {why}.")
 
 
 def install_torch(found, kind):
@@ -99,14 +82,19 @@ def install_torch(found, kind):
     Its builds for the CPU are not where pip looks unless told so; uv knows the place.  The build
     for CUDA, some gigabytes, is for GPUs alone that are too new for MXNet.
     """
-    uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, f"torch=={TORCH}"]
-    pip = [PYTHON, "-m", "pip", "install", "--no-deps", f"torch=={TORCH}+cpu"]
-    ways = [pip, [*uv, "--no-deps", "--torch-backend", "cpu"]]
+    uv = [*UV, f"torch=={TORCH}", "--torch-backend"]
+    ways = [[*PIP, "--no-deps", f"torch=={TORCH}+cpu"], [*uv, "cpu", "--no-deps"]]
     newer = kind == "cpu" and any(capability >= 9 for capability in found)
     if newer:
-        ways = [[*uv, "--torch-backend", "auto"]]
+        ways = [[*uv, "auto"]]
     print(f"Installing PyTorch {TORCH} for {'CUDA' if newer else 'the CPU'}.", flush=True)
-    first_that_works(*ways, why="PyTorch is left out; try it later: make torch")
+    run(*ways, why="PyTorch is left out; try it later: make torch")
+
+
+def fingerprint(kind):
+    """Return the hash of what is installed."""
+    content = (ROOT / "pyproject.toml").read_bytes() + LOCKS[kind].read_bytes() + TORCH.encode()
+    return hashlib.sha256(content).hexdigest()
 
 
 def main(arguments=()):
@@ -121,18 +109,11 @@ def main(arguments=()):
         whole = kind in LOCKS and where == str(ROOT) and PYTHON.exists()
         if "--this-python" in arguments and version != "{}.{}".format(*sys.version_info):
             whole = False
-        if whole and stamp[2:4] == [driver, fingerprint(kind)]:
-            if "--torch" in arguments:
-                install_torch(capabilities(), kind)
-            return
-        kind, version = set_up(kind if whole else None, version, "--this-python" in arguments)
-        STAMP.write_text("\n".join([kind, version, driver, fingerprint(kind), str(ROOT), ""]))
-
-
-def fingerprint(kind):
-    """Return the hash of what is installed."""
-    content = (ROOT / "pyproject.toml").read_bytes() + LOCKS[kind].read_bytes() + TORCH.encode()
-    return hashlib.sha256(content).hexdigest()
+        if not whole or stamp[2:4] != [driver, fingerprint(kind)]:
+            kind, version = set_up(kind if whole else None, version, "--this-python" in arguments)
+            STAMP.write_text("\n".join([kind, version, driver, fingerprint(kind), str(ROOT), ""]))
+        elif "--torch" in arguments:
+            install_torch(capabilities(), kind)
 
 
 def set_up(kind, version, this_python):
@@ -143,33 +124,32 @@ def set_up(kind, version, this_python):
     """
     if VENV.is_symlink():  # what it leads to is another's, and would be emptied
         sys.exit(f".venv is a link to {os.readlink(VENV)}: remove it, so that one is made here.")
-    start, found = time.time(), capabilities()
-    made_with, base = choose_lock(found), PYTHON
-    anew = kind != made_with  # the two builds of MXNet share their files
+    start, found, base = time.time(), capabilities(), PYTHON
+    chosen = "gpu" if any(5 <= capability < 9 for capability in found) else "cpu"
+    anew = kind != chosen  # the two builds of MXNet share their files
     if anew:
         this = getattr(sys, "_base_executable", sys.executable)  # not the one in .venv
         others = [] if this_python else [f"python{v}" for v in ALLOWED]
         base, version = find_python([this, *others])
     if lacking := install(missing_packages(base, version)):
         sys.exit(f"Missing: {' '.join(lacking)}. Install with: {by_hand(lacking)}")
-    print(f"Making .venv: Python {version}, MXNet for the {made_with.upper()} ...", flush=True)
+    print(f"Making .venv: Python {version}, MXNet for the {chosen.upper()} ...", flush=True)
     if anew:
-        run(base, "-m", "venv", "--clear", VENV)
+        run([base, "-m", "venv", "--clear", VENV])
     STAMP.unlink(missing_ok=True)
-    pip, lock = [PYTHON, "-m", "pip", "install"], LOCKS[made_with]
     locked = ["--no-deps", "--require-hashes", "-r"]
-    if uv := re.search(r"^uv==.*(?:\n .*)*", lock.read_text(), re.MULTILINE):
+    if uv := re.search(r"^uv==.*(?:\n .*)*", LOCKS[chosen].read_text(), re.MULTILINE):
         (VENV / "uv.txt").write_text(uv[0] + "\n")
-        run(*pip, *locked, VENV / "uv.txt")
-    fast = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, "--compile-bytecode"]
-    first_that_works([*fast, *locked, lock], [*pip, *locked, lock])  # uv may lack pip's settings
-    run(*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT)
+        run([*PIP, *locked, VENV / "uv.txt"])
+    lock = [*locked, LOCKS[chosen]]
+    run([*UV, "--compile-bytecode", *lock], [*PIP, *lock])  # uv may lack pip's settings
+    run([*PIP, "--no-deps", "--no-build-isolation", "--editable", ROOT])
     try:
-        install_torch(found, made_with)
+        install_torch(found, chosen)
     except SystemExit as error:
         print(error)
     print(f"Set up in {time.time() - start:.0f} s.")
-    return made_with, version
+    return chosen, version
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@
 
   /**
    * Unpack weights: for each array float32 scales, one a row, and then int8 values.
-   * @param {string} text  base64, as tools/export_weights.py writes it
+   * @param {string} text  base64, as benchmarks/export_weights.py writes it
    * @param {number} hiddens
    * @param {number} tokens
    * @returns {Params}

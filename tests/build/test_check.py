@@ -11,11 +11,11 @@ CELL = "```{code-cell} ipython3\nx = 1\n```\n"
 
 
 def write(root, chapter, name="one.md"):
-    for folder in ("chapters", "book/assets"):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    path = root / "chapters" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(chapter if isinstance(chapter, bytes) else chapter.encode())
+    for folder in ("chapters", "book"):
+        (root / folder).mkdir(exist_ok=True)
+    (root / "chapters" / name).write_bytes(
+        chapter if isinstance(chapter, bytes) else chapter.encode()
+    )
 
 
 def said(root, *names):
@@ -37,12 +37,7 @@ WRONG = [
     (TITLE + "````{note}\nwords\n```\n````\n", 7, "``` is never closed"),
     (TITLE + "- a\n  ```python\n  x\n\nwords\n", 6, "```python is never closed"),
     (TITLE + "<div>\nwords\n" + CELL + "</div>\n", 7, "it belongs to the HTML above"),
-    (TITLE + "a\n<<<<<<< HEAD\nb\n=======\nc\n", 6, "a merge was not finished, <<<<<<<"),
-    (TITLE + "a\r\n>>>>>>> a branch\r\n", 6, "a merge was not finished, >>>>>>>"),
-    (TITLE + "||||||| 1b6e293\na\n", 5, "a merge was not finished, |||||||"),
-    ("\ufeff" + TITLE, 1, "cannot be seen, U+FEFF"),
-    (TITLE + "a\nb\u200bc\n", 6, "cannot be seen, U+200B"),
-    (TITLE + "a\n\x1b[31mb\n", 6, "cannot be seen, U+001B"),
+    ("\ufeff" + TITLE, 1, "its head"),
     (TITLE + "# Another\n", 5, "a second title; make it `##`"),
     (TITLE + "## \n", 5, "a heading has no words"),
     (TITLE + CELL.replace("ipython3", "julia"), 5, "julia would be run as Python"),
@@ -51,7 +46,6 @@ WRONG = [
     ("", 1, "its head, YAML between two lines of ---, is not first"),
     ("\n" + TITLE, 1, "its head"),
     ("---\nkernelspec: {name: python3}\n# Title\n", 1, "its head"),
-    ("---\na: [\n---\n# Title\n", 2, "it is no YAML"),
 ]
 
 
@@ -67,7 +61,6 @@ def test_a_wrong_page_is_refused(tmp_path, text, line, words):
     [
         TITLE.replace("\n", "\r\n") + CELL.replace("\n", "\r\n"),
         HEAD + "Title\n=======\n\nWords\n\nLower\n-----\n",
-        TITLE + "<<<<<<<<<< a lot less\n\n<<<<<<<\\\n\n    <<<<<<< HEAD\n",
         TITLE + CELL.replace("```", "````") + CELL.replace("```", "~~~"),
         TITLE + "````markdown\n" + CELL + "````\n\n````{code-block} md\n" + CELL + "````\n",
         TITLE + "<!--\n" + CELL + "-->\n",
@@ -85,41 +78,24 @@ def test_what_is_right_passes(tmp_path, text):
     assert said(tmp_path) == []
 
 
-def test_names_that_no_page_can_have_are_refused(tmp_path):
-    for name in ("Übung_1.md", "数学.md", ".ipynb_checkpoints/one.md", "notes.txt", "one.md~"):
-        write(tmp_path, TITLE, name)
-    assert said(tmp_path) == []
-    wrong = ["a b.md", "a'b.md", "a#b.md", "a.b.md", "-a.md", "b-torch.md", "c/d.md", "a.ipynb"]
+def test_names_that_no_page_can_have_are_refused_and_what_is_not_listed(tmp_path):
+    right, wrong = ["Übung_1", "数学"], ["-a", "a b", "a#b", "a'b", "a.b", "b-torch", "search"]
+    for name in right + wrong:
+        write(tmp_path, TITLE, f"{name}.md")
+    assert [line.split(": ")[0] for line in said(tmp_path)] == [f"chapters/{n}.md" for n in wrong]
     for name in wrong:
-        write(tmp_path, TITLE, name)
-    assert sorted(line.split(": ")[0] for line in said(tmp_path)) == sorted(
-        f"chapters/{name}" for name in wrong
-    )
-    for name in wrong:
-        (tmp_path / "chapters" / name).unlink()
-    write(tmp_path, TITLE, "übung_1.md")
-    (tmp_path / "book" / "assets" / "a picture.svg").touch()
-    capitals, picture = said(tmp_path)
-    assert "differs only in capitals" in capitals
-    assert picture.startswith("book/assets/a picture.svg: ")
-
-
-def test_a_chapter_that_is_not_listed_would_be_left_out(tmp_path):
-    for name in ("one.md", "two.md"):
-        write(tmp_path, TITLE, name)
+        (tmp_path / "chapters" / f"{name}.md").unlink()
     contents = tmp_path / "book" / "_toc.yml"
-    contents.write_text("format: jb-book\nroot: one\nchapters:\n- file: two\n")
+    contents.write_text("format: jb-book\nroot: Übung_1\nchapters:\n- file: '数学'\n")
     assert said(tmp_path) == []
-    contents.write_text("format: jb-book\nroot: one\n")
-    line = "book/_toc.yml: chapters/two.md is not listed; add `- file: two`"
+    contents.write_text("format: jb-book\nroot: Übung_1\n")
+    line = "book/_toc.yml: chapters/数学.md is not listed; add `- file: 数学`"
     assert said(tmp_path) == [line]
 
 
-def test_other_files_are_read_and_all_faults_are_said(tmp_path):
-    write(tmp_path, TITLE + "# B\n\ufeff\n")
+def test_all_faults_are_said_or_those_of_the_chapters_that_are_asked_for(tmp_path):
+    write(tmp_path, TITLE + "# B\n\n## \n")
     write(tmp_path, "", "two.md")
-    (tmp_path / "book" / "references.bib").write_text("@book{a,\n=======\n>>>>>>> b\n}\n")
-    (tmp_path / "_config.yml").write_text("a: 1\nb: [\n")
-    places = ["chapters/one.md:6", "chapters/two.md:1", "_config.yml:3", "book/references.bib:3"]
+    places = ["chapters/one.md:5", "chapters/one.md:7", "chapters/two.md:1"]
     assert [line[: line.index(": ")] for line in said(tmp_path)] == places
-    assert [line[: line.index(": ")] for line in said(tmp_path, "two")] == places[1:]
+    assert [line[: line.index(": ")] for line in said(tmp_path, "two")] == places[2:]

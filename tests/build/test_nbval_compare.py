@@ -1,13 +1,10 @@
 """What counts as the same text, the same figure and the same outputs."""
 
 import copy
-import io
 import re
 
-import matplotlib
 import nbformat
 import pytest
-from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_output
 from nbval_outputs import compare_outputs, compare_svg
 from nbval_rules import ROOT
@@ -94,9 +91,9 @@ def test_a_tolerance_is_for_floats_alone_and_to_its_end(stored, new):
     assert compare_text(stored, new, Rules(LOOSE), "all")
 
 
-@table("stored, new", "10.0 → 12.4 | 10.0 → 7.6")
-def test_a_tolerance_is_absolute_plus_relative_to_the_stored_number(stored, new):
-    assert compare_text(stored, new, Rules(LOOSE), "all") == []
+@pytest.mark.parametrize("new", ["12.4", "7.6"])
+def test_a_tolerance_is_absolute_plus_relative_to_the_stored_number(new):
+    assert compare_text("10.0", new, Rules(LOOSE), "all") == []
 
 
 @pytest.mark.parametrize("stored", ["13.3", "0.0", "-0.25"])
@@ -231,20 +228,6 @@ def test_same_figure():
         assert compare_svg(SVG, SVG.replace(old, new), SVG_ATOL + 1e-9) == []
     inside, beside = "<g id='a'><g id='b'/></g>", "<g id='a'/><g id='b'/>"
     assert compare_svg(f"<svg>{inside}</svg>", f"<svg>{beside}</svg>", SVG_ATOL)
-
-
-def test_matplotlib_figures():
-    def draw(last, color="C0"):
-        with matplotlib.rc_context({"svg.hashsalt": "book", "path.simplify": False}):
-            axes = (figure := Figure()).subplots()
-            axes.plot([1, 2, 4, last], color=color, marker="o")
-            axes.set_ylim(0, 10)
-            figure.savefig(file := io.StringIO(), format="svg", metadata={"Date": None})
-        return file.getvalue()
-
-    assert compare_svg(draw(5), draw(5.0001), SVG_ATOL) == []
-    assert compare_svg(draw(5), draw(5.1), 3) == [] != compare_svg(draw(5), draw(5.1), SVG_ATOL)
-    assert compare_svg(draw(5), draw(5, "C1"), 3)
 
 
 STREAMS = [stream("one\n"), stream("oops", "stderr"), shown(plain="x"), stream("two\nthree")]

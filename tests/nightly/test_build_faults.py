@@ -1,7 +1,6 @@
 """What ends a build, as a program: one clear error, and nothing changed or half-written."""
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -10,8 +9,9 @@ import time
 
 import nbformat
 import pytest
+from small_book import book as small_book
 from test_runner import Project, cell
-from tools_of_the_build import ROOT, part_of_the_book
+from tools_of_the_build import ROOT
 
 from tools.run import INTERRUPTED
 
@@ -36,11 +36,11 @@ class Site(Project):
         nbformat.write(nbformat.v4.new_notebook(), self.notebook)
         self.before = self.notebook.read_bytes()
 
-    def start(self, **options):
+    def start(self):
         running = subprocess.Popen(
             [sys.executable, "-c", PROGRAM],
             cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, **options,
+            start_new_session=True,
         )  # fmt: skip
         self.started.append(running)
         return running
@@ -87,25 +87,6 @@ def site(tmp_path):
             running.kill()
 
 
-def test_a_full_disk(site):
-    """No file may grow beyond 50 kB, which to a program is much as a full disk."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # noqa: E731
-    site.write(cell("print(100_000 * 'x')"))
-    status, _, err = site.end(site.start(preexec_fn=limit))
-    assert status == 1 and site.is_untouched()
-    said = "book/one.ipynb cannot be written, and is as it was: [Errno 27] File too large"
-    assert err.startswith(said) and "Traceback" not in err
-
-
-def test_ctrl_c_while_importing(site):
-    late = "import pathlib, time\npathlib.Path('importing').touch()\ntime.sleep(60)\n"
-    (site.root / "tools" / "check.py").write_text(late)
-    running = site.start()
-    wait_for(site.root / "importing")
-    running.send_signal(signal.SIGINT)
-    assert site.end(running)[::2] == (1, INTERRUPTED + "\n")
-
-
 def test_ctrl_c_in_a_cell_and_the_build_that_waits(site):
     site.write(ENDLESS)
     running = site.start()
@@ -135,25 +116,15 @@ def test_a_build_that_is_killed_leaves_what_was(site):
     assert sorted(os.listdir(site.root / "book")) == ["one.ipynb", "records"]
 
 
-PAGE = "# {title}\n\nSome words.\n\n```{{slide}} A slide\n- words\n```\n"
-
-
-def write_page(book, name, title):
-    page = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(PAGE.format(title=title))])
-    page.metadata["d2l_gru"] = {"run": {"versions": {"d2l_gru": "1"}, "date": "today"}}
-    nbformat.write(page, book / "book" / f"{name}.ipynb")
+PAGE = "# At first\n\nSome words.\n\n```{slide} A slide\n- words\n```\n"
 
 
 @pytest.fixture
 def book(tmp_path):
     """A book of two pages with the Makefile, whose .venv is this one."""
-    root = part_of_the_book(tmp_path)
-    for name in ("tools", "requirements", "src"):
+    root = small_book(tmp_path, {"one": PAGE})
+    for name in ("tools", "requirements", "src", "Makefile"):
         (root / name).symlink_to(ROOT / name)
-    shutil.copy(ROOT / "Makefile", root)
-    (root / "book" / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters: [{file: one}]")
-    for name in ("index", "one"):
-        write_page(root, name, "At first")
     bin = root / ".venv" / "bin"
     bin.mkdir(parents=True)
     python = f'#!/bin/sh\ncase "$*" in *tools.check*) exit;; esac\nexec {sys.executable} "$@"\n'
@@ -181,7 +152,8 @@ def test_an_interrupted_rendering_leaves_the_pages_and_the_next_makes_them_anew(
     html, aside = book / "_build" / "html", book / "_build" / "aside" / "html" / "one.html"
     page, deck = html / "one.html", html / "slides" / "one.html"
     before = page.read_bytes()
-    write_page(book, "one", "And then")
+    notebook = book / "book" / "one.ipynb"
+    notebook.write_text(notebook.read_text().replace("At first", "And then"))
     aside.unlink()
     running = make(book, "html")
     wait_for(aside)

@@ -17,14 +17,14 @@ import strategies
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from mxnet import cpu
-from tools_of_the_build import ROOT, load
+from tools_of_the_build import ROOT
 
 from d2l_gru import checkpoint
 from d2l_gru.runs.run import Run, Setting, load_model
+from tools import run as runner
 
 TIMES = int(os.environ.get("D2L_GRU_FUZZ", 1))
 MEGABYTES = 500  # that all inputs together may take
-runner = load("run")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning:nbformat"),

@@ -1,11 +1,17 @@
 """Long runs: as the book's, until a text is known by heart, and killed again and again."""
 
+import fcntl
+import json
 import math
+import os
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
+from pathlib import Path
 
 import frameworks
 import numpy
@@ -14,6 +20,7 @@ from mxnet import cpu
 from tools_of_the_build import ROOT
 
 from d2l_gru import checkpoint
+from d2l_gru.__main__ import main
 from d2l_gru.runs.run import Run, Setting
 
 TEXT = (
@@ -29,7 +36,6 @@ def test_fifty_epochs_of_the_book_agree(real_corpus, kind):
     mxnet, torch, losses = frameworks.of("mxnet"), frameworks.of("torch"), []
     mxnet.d2l.set_seed(0)
     model = mxnet.drawn(kind, 28, 256)
-    model(mxnet.ids([[0]]), model.begin_state(1, mxnet.cpu))  # fixes all shapes
     for framework, trained in ((torch, torch.d2l.to_torch(model)), (mxnet, model)):
         if (framework, kind) == (mxnet, "scratch"):
             chapter = (ROOT / "book" / "gru-scratch.ipynb").read_text()
@@ -88,3 +94,50 @@ def test_killed_again_and_again_a_run_ends_the_same(tmp_path, model, use_random_
     assert meta["history"]["perplexity"] == whole.history.perplexity
     for i, param in enumerate(whole.model.parameters()):
         numpy.testing.assert_array_equal(arrays[f"parameter {i}"], param.asnumpy())
+
+
+def under_way(**options):
+    """Start a training in a process of its own; return it after its first epoch."""
+    sizes = ["--num-hiddens", "8", "--batch-size", "4", "--num-steps", "9", "--device", "cpu"]
+    command = [sys.executable, "-m", "d2l_gru", "train", "--corpus", "text", *sizes]
+    command += ["--checkpoints", "run", "--log", "log"]
+    life = subprocess.Popen([*command, "--num-epochs", "100000"], text=True, **options)
+    while not os.path.exists("log") or not os.path.getsize("log"):
+        assert life.poll() is None, "the training ended before its first epoch"
+        time.sleep(0.02)
+    return life
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [signal.SIGINT],
+        [signal.SIGTERM, signal.SIGTERM],  # as `timeout` does, to a process and to its group
+        [],  # the terminal closes
+    ],
+)
+def test_a_signal_leaves_a_checkpoint_to_go_on_from(tmp_path, monkeypatch, sent):
+    monkeypatch.chdir(tmp_path)
+    Path("text").write_text(TEXT)
+    here, there = os.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # room for a bar
+
+    def take_the_terminal():
+        os.setsid()
+        fcntl.ioctl(there, termios.TIOCSCTTY, 0)
+
+    stderr = subprocess.PIPE if sent else there
+    life = under_way(stdin=there, stdout=there, stderr=stderr, preexec_fn=take_the_terminal)
+    os.close(there)
+    for number in sent:
+        life.send_signal(number)
+    if not sent:
+        os.close(here)
+    _, err = life.communicate(timeout=60)
+    assert life.returncode == 128 + (sent or [signal.SIGHUP])[0]
+    assert not sent or ("Traceback" not in err and err.endswith("--resume --checkpoints run\n"))
+    _, _, meta = checkpoint.latest("run")
+    epoch = json.loads(Path("log").read_text().splitlines()[-1])["epoch"]
+    assert meta["epoch"] == epoch + 1  # its state is that of the moment, not of a minute ago
+    more = ["--num-epochs", str(epoch + 1), "--device", "cpu"]
+    assert main(["train", "--checkpoints", "run", "--resume", *more]) == 0

@@ -4,12 +4,8 @@ import hashlib
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-import warnings
 
 import numpy
 import pytest
@@ -41,6 +37,7 @@ metas = st.dictionaries(
 )
 
 
+@settings(max_examples=30)
 @given(named_arrays, metas, st.integers(0, 10**12), st.booleans())
 def test_what_is_loaded_is_what_was_saved(arrays, meta, number, transposed):
     arrays = {name: array.T if transposed else array for name, array in arrays.items()}
@@ -58,7 +55,7 @@ def test_what_is_loaded_is_what_was_saved(arrays, meta, number, transposed):
             assert found[name].tobytes() == array.tobytes()
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 10), min_size=1, max_size=8))
 def test_the_newest_three_of_a_run_are_kept(numbers):
     expected = []
@@ -167,6 +164,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     good = checkpoint.save(tmp_path, ARRAYS, META, 1)
 
     def full(handle):
+        assert checkpoint.paths(tmp_path) == [good]  # a file has its name only when it is whole
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.os, "fsync", full)
@@ -217,30 +215,3 @@ def test_another_program_may_delete_checkpoints_meanwhile(tmp_path, monkeypatch)
     monkeypatch.setattr(checkpoint, "paths", lambda directory: [gone, *paths(directory)])
     path = checkpoint.save(tmp_path, ARRAYS, META, 1)
     assert list(tmp_path.iterdir()) == [path]
-
-
-WRITER = """
-import sys, numpy
-from d2l_gru import checkpoint
-for number in range(10**6):
-    path = checkpoint.save(sys.argv[1], {"a": numpy.full(20_000, number)}, {"at": number}, number)
-    print(path, flush=True)
-"""
-
-
-def test_killed_while_writing_the_newest_is_always_whole(tmp_path):
-    for attempt in range(4):
-        command = [sys.executable, "-c", WRITER, tmp_path]
-        writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for _ in range(attempt + 1):
-            assert writer.stdout.readline()
-        time.sleep(0.007 * attempt)  # at any moment of the next
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.communicate()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # none is refused
-            _, arrays, meta = checkpoint.latest(tmp_path)
-        assert (arrays["a"] == meta["at"]).all()
-        for path in checkpoint.paths(tmp_path):
-            checkpoint.load(path)
-            path.unlink()

@@ -1,16 +1,12 @@
 """The commands ``train`` and ``sample``, as a person calls them."""
 
 import datetime
-import fcntl
 import io
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -102,49 +98,19 @@ def test_a_checkpoint_is_written_when_it_is_due_and_at_the_end(folder, every, co
     assert train(2, "--checkpoints", "run", "--resume") == 0
 
 
+def test_a_framework_is_chosen_and_changed(folder, torch, capsys):
+    more = ["--device", "cpu", "--framework", "torch", "--checkpoints", "run"]
+    assert train(1, *more) == 0
+    assert capsys.readouterr().out.endswith(" tokens/s on cpu\n")
+    assert main(["train", "--resume", "--num-epochs", "2", *more, "--framework", "mxnet"]) == 0
+    assert capsys.readouterr().out.endswith(" tokens/s on cpu(0)\n")
+    sample = ["sample", "run", "--prefix", "the ", "--length", "20", "--device", "cpu"]
+    assert main(sample) == main([*sample, "--framework", "torch"]) == 0
+    one, two = capsys.readouterr().out.splitlines()
+    assert one == two and len(one) == 24
+
+
 # Signals
-
-
-def under_way(folder, **options):
-    """Start a training in a process of its own; return it after its first epoch."""
-    command = [sys.executable, "-m", "d2l_gru", "train", "--corpus", "text", *SMALL, *KEPT]
-    life = subprocess.Popen([*command, "--num-epochs", "100000"], text=True, **options)
-    while not (folder / "log").exists() or not (folder / "log").read_text():
-        assert life.poll() is None, "the training ended before its first epoch"
-        time.sleep(0.02)
-    return life
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        [signal.SIGINT],
-        [signal.SIGTERM, signal.SIGTERM],  # as `timeout` does, to a process and to its group
-        [],  # the terminal closes
-    ],
-)
-def test_a_signal_leaves_a_checkpoint_to_go_on_from(folder, sent):
-    here, there = os.openpty()
-    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # room for a bar
-
-    def take_the_terminal():
-        os.setsid()
-        fcntl.ioctl(there, termios.TIOCSCTTY, 0)
-
-    stderr = subprocess.PIPE if sent else there
-    life = under_way(folder, stdin=there, stdout=there, stderr=stderr, preexec_fn=take_the_terminal)
-    os.close(there)
-    for number in sent:
-        life.send_signal(number)
-    if not sent:
-        os.close(here)
-    _, err = life.communicate(timeout=60)
-    assert life.returncode == 128 + (sent or [signal.SIGHUP])[0]
-    assert not sent or ("Traceback" not in err and err.endswith(f"\n{GO_ON}"))
-    _, _, meta = checkpoint.latest("run")
-    epoch = entries(folder / "log")[-1]["epoch"]
-    assert meta["epoch"] == epoch + 1  # its state is that of the moment, not of a minute ago
-    assert train(epoch + 1, "--checkpoints", "run", "--resume", "--lr", "1") == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -157,17 +123,17 @@ def test_a_signal_before_the_first_update_ends_at_once(folder, capsys, monkeypat
     ))  # fmt: skip
 
 
-def test_ctrl_c_in_training_keeps_the_update_under_way_and_says_how_to_go_on(
-    folder, capsys, monkeypatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_training_keeps_the_update_under_way_and_says_how_to_go_on(
+    folder, capsys, monkeypatch, number
 ):
     write = cli._entry
-    monkeypatch.setattr(cli, "_entry", lambda run: signal.raise_signal(signal.SIGINT) or write(run))
-    assert train(3, "--log", "alone") == 130 == train(3, *KEPT)
+    monkeypatch.setattr(cli, "_entry", lambda run: signal.raise_signal(number) or write(run))
+    assert train(3, "--log", "alone") == 128 + number == train(3, *KEPT)
     nothing = "stopped; nothing was kept, since there is no --checkpoints\n"
     assert capsys.readouterr() == ("", f"\n{nothing}\n{GO_ON}")
-    assert [entry["epoch"] for entry in entries(folder / "log") + entries(folder / "alone")] == [
-        1, 1
-    ]  # fmt: skip
+    logs = entries(folder / "log") + entries(folder / "alone")
+    assert [entry["epoch"] for entry in logs] == [1, 1]
     _, _, meta = checkpoint.latest("run")
     assert (meta["epoch"], meta["batch"]) == (2, 1)
     monkeypatch.setattr(cli, "_entry", write)
@@ -255,15 +221,18 @@ def test_a_worker_leaves_it_to_the_launcher_to_say_how_to_go_on(monkeypatch, cap
         "--device cpu,cpu", "--device cpu,cpu:1,cpu:2", "--resume",
         "--resume --checkpoints nothing", "--checkpoint-every -1", "--checkpoint-every nan",
         "--checkpoints text", "--log text", "--checkpoints run", "--log log",
-        "--checkpoints run --resume --lr 2", "sample nowhere", "sample text",
+        "--checkpoints run --resume --lr 2", "--framework torch --device cpu,cpu",
+        "sample nowhere", "sample text",
         "sample run --prefix THE", "sample run --prefix=", "sample run --length -1",
         "sample run --temperature -1", "sample run --device tpu",
+        "sample run --framework torch --device gpu:9",
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_nothing_of_another_run_is_lost(
-    folder, monkeypatch, capsys, snapshot, arguments
+    folder, torch, monkeypatch, capsys, snapshot, arguments
 ):
     monkeypatch.setattr("mxnet.npx.num_gpus", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert train(1, *KEPT) == 0
     capsys.readouterr()
     before, arguments = files(folder), arguments.split(" ")
@@ -315,11 +284,12 @@ def test_a_text_is_completed_from_its_first_word_or_as_the_book_does(folder, cap
 def test_that_a_text_is_not_used_whole_is_said_unless_it_was_asked_for(folder, capsys):
     (folder / "text").write_text(TEXT * 19)
     said = "note: the first 10,000 of 10,336 characters are used; for all: --max-tokens -1\n"
-    kept = ["--checkpoints", "run"]
+    few = ["--batch-size", "99"]  # updates
+    kept = ["--checkpoints", "run", *few]
     assert train(1, *kept) == 0 and capsys.readouterr().err == said
     assert train(2, *kept, "--resume") == 0 and capsys.readouterr().err == ""
     for asked in ("10000", "-1"):
-        assert train(1, "--max-tokens", asked) == 0 and capsys.readouterr().err == ""
+        assert train(1, "--max-tokens", asked, *few) == 0 and capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -387,9 +357,3 @@ def test_the_options_mean(monkeypatch, snapshot, line):
     main(LINES[line].split())
     options = vars(meant[0])
     assert callable(options.pop("run")) and options == snapshot
-
-
-def test_the_book_s_own_setting_is_the_default(real_corpus, capsys):
-    assert main(["train", "--num-epochs", "1"]) == 0
-    perplexity = float(capsys.readouterr().out.split()[1].rstrip(","))
-    assert 17 < perplexity < 27.5

@@ -1,5 +1,6 @@
 """The concise model: which function Gluon's GRU computes, and the model around it."""
 
+import frameworks
 import numpy
 import pytest
 import reference_gru as ref
@@ -21,13 +22,8 @@ def f32(values):
 @pytest.fixture
 def model():
     """A model whose weights and biases are all random, and large enough to matter."""
-    model = d2l.RNNModel(rnn.GRU(H, input_size=V), V)
-    model.initialize(ctx=cpu())
-    rng = numpy.random.default_rng(3)
-    model.dense(np.zeros((1, H)))  # lets it infer its shape
-    for param in model.collect_params().values():
-        param.set_data(f32(rng.normal(scale=0.7, size=param.shape)))
-    return model
+    mxnet = frameworks.of("mxnet")
+    return mxnet.large(mxnet.drawn("concise", V, H), 0.7)
 
 
 @pytest.fixture
@@ -58,18 +54,6 @@ def test_gluon_resets_after_the_product_in_the_order_r_z_n(model, case):
         numpy.testing.assert_allclose(grad, expected[name], atol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize("reset", ["random", 1])
-def test_with_the_reset_gate_at_1_alone_it_is_the_gru_that_resets_before(model, case, reset):
-    X, _, H0 = case
-    if reset == 1:
-        model.rnn.l0_i2h_bias.data()[:H] = 50
-    p = ref.from_gluon(model.rnn, model.dense)
-    p["b_h"] = p["b_h"] + p.pop("c_h")  # the nearest that it comes: one bias for the candidate
-    before, _, _ = ref.forward(ref.one_hot(X, V), H0, p, "before")
-    difference = abs(run(model, X, H0)[0] - before).max()
-    assert difference < 1e-5 if reset == 1 else difference > 0.01
-
-
 def test_two_minibatches_in_turn_are_one_long_minibatch(model, case):
     """And the results of an update are arrays of their own: the next call leaves them alone."""
     X, _, H0 = case
@@ -80,17 +64,6 @@ def test_two_minibatches_in_turn_are_one_long_minibatch(model, case):
     numpy.testing.assert_allclose(found, whole, rtol=0, atol=1e-6)
     numpy.testing.assert_allclose(H2.asnumpy()[0], H_whole, rtol=0, atol=1e-6)
     assert model._active  # a graph
-
-
-def test_parameters_are_drawn_as_documented():
-    model = d2l.RNNModel(rnn.GRU(256), 28)
-    model.prepare(cpu())
-    assert sum(param.size for param in model.parameters()) == 226_844 == 226_076 + 3 * 256
-    for name, param in model.collect_params().items():
-        if name.endswith("bias"):
-            assert not param.data().any(), name
-        else:
-            assert abs(param.data().asnumpy().std() - 0.01) < 0.0004, name
 
 
 def test_prepare_leaves_existing_parameters_and_another_initializer_alone(model):
@@ -119,17 +92,12 @@ def test_any_recurrent_layer_fits_and_computes_what_it_does_by_itself(layer, num
     expected, _ = plain(inputs, plain.begin_state(batch_size=B))
     same = {"params": plain.collect_params(), "prefix": plain.prefix}
     model = d2l.RNNModel(layer(H, num_layers=num_layers, **same), V)
-    states, _ = model.rnn(inputs, model.rnn.begin_state(batch_size=B))
+    state = model.begin_state(B, cpu())
+    shapes = [(num_layers, B, H)] * (2 if layer is rnn.LSTM else 1)
+    assert [h.shape for h in state] == shapes and not any(h.any() for h in state)
+    states, _ = model.rnn(inputs, state)
     numpy.testing.assert_allclose(states.asnumpy(), expected.asnumpy(), rtol=0, atol=1e-6)
     assert abs(states.asnumpy()).max() > 0.1
-
-    model = d2l.RNNModel(layer(H, num_layers=num_layers), V)
-    model.prepare(cpu())
-    state = model.begin_state(2, cpu())
-    shapes = [(num_layers, 2, H)] * (2 if layer is rnn.LSTM else 1)
-    assert [h.shape for h in state] == shapes and not any(h.any() for h in state)
-    Y_hat, state = model(np.ones((2, 3), dtype="int32"), state)
-    assert Y_hat.shape == (6, V) and [h.shape for h in state] == shapes
 
 
 @pytest.mark.parametrize(

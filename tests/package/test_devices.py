@@ -1,38 +1,25 @@
 """Devices: the choice, and whole runs on one that is not the default."""
 
+import importlib
 import re
 
+import frameworks
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mxnet import cpu, gpu, np, npx
+from mxnet import cpu, gpu, npx
 from mxnet.gluon import rnn
 from strategies import any_text
 
 import d2l_gru as d2l
 from d2l_gru import devices
 from d2l_gru.install import nvidia
-from d2l_gru.mxnet import device
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
-# To MXNet cpu(1) is another device than cpu(0), on any machine.
-HERE, ELSEWHERE = cpu(0), cpu(1)
+ELSEWHERE = cpu(1)  # to MXNet it is another device than cpu(0), on any machine
 V, H = 5, 4
 VOCAB = d2l.Vocab(list("abcd"))
-
-
-def scratch(device):
-    return d2l.RNNModelScratch(V, H, device, d2l.get_params, d2l.init_gru_state, d2l.gru)
-
-
-def concise(device):
-    model = d2l.RNNModel(rnn.GRU(H), V)
-    model.prepare(device)
-    return model
-
-
-both = pytest.mark.parametrize("make", [scratch, concise])
 
 
 @pytest.fixture
@@ -44,14 +31,26 @@ def loader():
 
 
 @pytest.fixture
-def gpus(monkeypatch):
+def gpus(framework, monkeypatch):
     """Return a function that sets the number of GPUs, and what the variable says."""
 
     def there(count, variable=""):
-        monkeypatch.setattr(npx, "num_gpus", lambda: count)
+        of, name = (npx, "num_gpus")
+        if framework.name == "torch":
+            of, name = framework.torch.cuda, "device_count"
+        monkeypatch.setattr(of, name, lambda: count)
         monkeypatch.setenv(devices.VARIABLE, variable)
 
     return there
+
+
+def made(framework, names):
+    """Return the devices of these names, of which PyTorch has one CPU."""
+    pairs = [name.split(":") for name in names.split()]
+    if framework.name == "mxnet":
+        return [{"cpu": cpu, "gpu": gpu}[kind](int(number)) for kind, number in pairs]
+    device = framework.torch.device
+    return [device("cuda", int(n)) if kind == "gpu" else device("cpu") for kind, n in pairs]
 
 
 def parse(text, gpus=()):
@@ -77,21 +76,23 @@ def test_any_other_name_is_refused_and_named(text):
 @pytest.mark.parametrize(
     ("count", "variable", "chosen", "every"),
     [
-        (0, "", [cpu(), cpu()], [cpu()]),
-        (1, "", [gpu(0), cpu()], [gpu(0)]),
-        (2, "", [gpu(0), gpu(1), cpu()], [gpu(0), gpu(1)]),
-        (2, "cpu", [cpu(), cpu()], [cpu()]),
-        (2, "cpu:1", [cpu(1), cpu(1)], [cpu(1)]),
-        (2, "gpu", [gpu(0), gpu(1)], [gpu(0), gpu(1)]),
-        (2, "gpu:1", [gpu(1), gpu(1)], [gpu(1)]),
+        (0, "", "cpu:0 cpu:0", "cpu:0"),
+        (1, "", "gpu:0 cpu:0", "gpu:0"),
+        (2, "", "gpu:0 gpu:1 cpu:0", "gpu:0 gpu:1"),
+        (2, "cpu", "cpu:0 cpu:0", "cpu:0"),
+        (2, "cpu:1", "cpu:1 cpu:1", "cpu:1"),
+        (2, "gpu", "gpu:0 gpu:1", "gpu:0 gpu:1"),
+        (2, "gpu:1", "gpu:1 gpu:1", "gpu:1"),
     ],
 )
 def test_a_gpu_that_is_there_is_taken_unless_the_variable_chooses(
-    gpus, count, variable, chosen, every
+    framework, gpus, count, variable, chosen, every
 ):
     gpus(count, variable)
-    assert [d2l.try_gpu(i) for i in range(len(chosen))] == chosen
-    assert d2l.try_gpu() == chosen[0] and d2l.try_all_gpus() == every
+    chosen = made(framework, chosen)
+    assert [framework.d2l.try_gpu(i) for i in range(len(chosen))] == chosen
+    assert framework.d2l.try_gpu() == chosen[0]
+    assert framework.d2l.try_all_gpus() == made(framework, every)
 
 
 @pytest.mark.parametrize(
@@ -99,29 +100,45 @@ def test_a_gpu_that_is_there_is_taken_unless_the_variable_chooses(
     [
         (2, "gpu:0", 1), (2, "gpu:1", 2),  # the one that is chosen never becomes another
         (2, "gpu:2", 0), (2, "gpu:10", 0), (2, "gpu", 2), (0, "gpu", 0), (0, "gpu", 1),
-        (2, "GPU", 0), (2, "gpu:", 0), (2, "gpu:-1", 0), (2, "cpu:", 0), (2, "gpu:1 ", 0),
+        (2, "GPU", 0),
     ],
 )  # fmt: skip
-def test_what_is_not_there_is_never_another(gpus, count, variable, i, snapshot):
+def test_what_is_not_there_is_never_another(framework, gpus, count, variable, i, snapshot):
     gpus(count, variable)
     with pytest.raises(ValueError) as caught:
-        d2l.try_gpu(i)
+        framework.d2l.try_gpu(i)
     assert str(caught.value) == snapshot
     if i == 0:
         with pytest.raises(ValueError, match=f"^{re.escape(str(caught.value))}$"):
-            d2l.try_all_gpus()
+            framework.d2l.try_all_gpus()
 
 
-def test_a_name_is_one_device(gpus):
+def test_a_name_is_one_device(framework, gpus):
     gpus(2)
-    names = {"cpu": cpu(), "cpu:1": cpu(1), "gpu": gpu(0), "gpu:0": gpu(0), "gpu:1": gpu(1)}
-    assert {name: device.parse_device(name) for name in names} == names
-    with pytest.raises(ValueError, match="^device is 'gpu:2', but MXNet can use gpu:0, gpu:1 here"):
-        device.parse_device("gpu:2")
-    with pytest.raises(ValueError, match="^--device must"):
-        device.parse_device("", "--device")
+    parse_device = importlib.import_module(f"d2l_gru.{framework.name}.device").parse_device
+    names = {"cpu": "cpu:0", "cpu:1": "cpu:1", "gpu": "gpu:0", "gpu:0": "gpu:0", "gpu:1": "gpu:1"}
+    for name, same in names.items():
+        assert [parse_device(name)] == made(framework, same)
+    for arguments, said in [
+        (["gpu:2"], "device is 'gpu:2', but (MXNet|PyTorch) can use gpu:0, gpu:1 here; "),
+        (["tpu"], "device must be 'cpu', 'gpu' or one like"),
+        (["", "--device"], "--device must"),
+    ]:
+        with pytest.raises(ValueError, match=f"^{said}"):
+            parse_device(*arguments)
 
 
+def test_a_gpu_of_pytorch_without_a_number_is_the_current_one(torch, monkeypatch):
+    """Arrays name their device with its number, and are compared with it."""
+    from d2l_gru.torch.device import check_torch_device
+
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    names = {"cuda": "cuda:1", "cuda:0": "cuda:0", "cuda:1": "cuda:1", "cpu": "cpu", "cpu:0": "cpu"}
+    assert {name: str(check_torch_device(name)) for name in names} == names
+    assert check_torch_device("mps") == torch.device("mps", 0)
+
+
+@pytest.mark.parametrize("framework", ["mxnet"], indirect=True)
 def test_a_gpu_without_code_is_not_taken(monkeypatch, gpus):
     gpus(2)
     there = [nvidia.Gpu(0, "H100", (9, 0)), nvidia.Gpu(1, "A100", (8, 0))]
@@ -132,16 +149,12 @@ def test_a_gpu_without_code_is_not_taken(monkeypatch, gpus):
         d2l.try_gpu()
 
 
-def test_try_gpu_on_this_machine():
-    assert (d2l.try_gpu().device_type == "gpu") == (npx.num_gpus() > 0)
-
-
 # Elsewhere
 
 
-@both
-def test_everything_lives_on_the_device_that_is_asked_for(make, loader):
-    model = make(ELSEWHERE)
+@pytest.mark.parametrize("kind", ["scratch", "concise"])
+def test_everything_lives_on_the_device_that_is_asked_for(kind, loader):
+    model = frameworks.of("mxnet").drawn(kind, V, H, ELSEWHERE)
     assert all(h.ctx == ELSEWHERE for h in model.begin_state(2, ELSEWHERE))
     assert len(d2l.train(model, loader, 1, 1, ELSEWHERE).perplexity) == 1
     assert all(p.ctx == p.grad.ctx == ELSEWHERE for p in model.parameters())
@@ -156,33 +169,3 @@ def test_without_a_device_the_choice_is_try_gpu_s(loader):
     assert d2l.predict("abc", 1, completed, VOCAB).startswith("abc")
     for model in (trained, completed):
         assert all(param.ctx == d2l.try_gpu() for param in model.parameters())
-
-
-@both
-def test_a_model_ids_or_a_state_elsewhere_is_an_error_that_names_both_devices(
-    make, loader, snapshot
-):
-    model, before = make(ELSEWHERE), []
-    for call in (
-        lambda: d2l.train(model, loader, 1, 1, HERE, on_epoch=before.append),
-        lambda: d2l.predict("a", 1, model, VOCAB, HERE),
-        lambda: model.prepare(HERE),
-    ):
-        with pytest.raises(ValueError, match=r"cpu\(1\).*but cpu\(0\)"):
-            call()
-    assert before == []
-    model, (X, _) = make(HERE), next(iter(loader))
-    for ids, state in [(ELSEWHERE, HERE), (HERE, ELSEWHERE)]:
-        with pytest.raises(ValueError) as caught:
-            model(X.as_in_ctx(ids), model.begin_state(2, state))
-        assert str(caught.value) == snapshot
-
-
-def test_gru_names_the_array_that_is_elsewhere():
-    inputs, (H0,) = np.zeros((3, 2, V)), d2l.init_gru_state(2, H, HERE)
-    params = d2l.get_params(V, H, HERE)
-    with pytest.raises(ValueError, match=r"H is on cpu\(1\), but cpu\(0\)"):
-        d2l.gru(inputs, (H0.as_in_ctx(ELSEWHERE),), params)
-    params[7] = params[7].as_in_ctx(ELSEWHERE)
-    with pytest.raises(ValueError, match=r"W_hh is on cpu\(1\), but cpu\(0\)"):
-        d2l.gru(inputs, (H0,), params)

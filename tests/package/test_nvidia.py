@@ -11,6 +11,7 @@ from tools_of_the_build import ROOT
 from d2l_gru.install import nvidia
 
 needs_compiler = pytest.mark.skipif(not stand_in_driver.COMPILER, reason="needs a C compiler")
+CUBLAS = "cublas/lib/libcublas"
 WHEELS = list(dict.fromkeys(wheel for *_, wheel in nvidia.LIBRARIES))
 
 

@@ -4,7 +4,7 @@ import frameworks
 import mxnet
 import numpy
 import pytest
-from mxnet import cpu, gluon, np, npx
+from mxnet import cpu, gluon, np
 from mxnet.gluon import rnn
 
 import d2l_gru
@@ -20,52 +20,21 @@ layers = pytest.mark.parametrize(
 )
 
 
-class Block(gluon.nn.Block):
-    """As in the notebook on RNNs of 2019."""
-
-    def __init__(self, layer="GRU"):
-        super().__init__()
-        self.rnn, self.dense = getattr(rnn, layer)(H), gluon.nn.Dense(V)
-
-    def forward(self, X, state):
-        Y, state = self.rnn(npx.one_hot(X.T, V), state)
-        return self.dense(Y.reshape(-1, H)), state
-
-    def begin_state(self, *args, **kwargs):
-        return self.rnn.begin_state(*args, **kwargs)
+def own(framework, layer="GRU", device=None):
+    """Return a Block or Module as readers write them, with its values."""
+    model = framework.own(layer, V, H)
+    if framework.name == "mxnet":
+        model.initialize(ctx=device or cpu())
+        model(np.zeros((1, 1), ctx=device), model.begin_state(batch_size=1, ctx=device))
+    return model
 
 
-def module(layer="GRU"):
-    """Return a Module whose state is that of its layer: a tensor, or two for an LSTM."""
-    import torch
-
-    class Module(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.rnn = getattr(torch.nn, layer)(V, H)
-            self.dense = torch.nn.Linear(H, V)
-
-        def forward(self, X, state):
-            Y, state = self.rnn(torch.nn.functional.one_hot(X.T, V).float(), state)
-            return self.dense(Y.reshape(-1, H)), state
-
-        def begin_state(self, batch_size, device):
-            zeros = torch.zeros(1, batch_size, H, device=device)
-            return (zeros, zeros.clone()) if layer == "LSTM" else zeros
-
-    return Module()
-
-
-def own(framework, layer="GRU"):
-    if framework.name == "torch":
-        return module(layer)
-    (block := Block(layer)).initialize()
-    block(np.zeros((1, 1), dtype="int32"), block.begin_state(batch_size=1))
-    return block
+def module():
+    return own(frameworks.of("torch"))
 
 
 def arrays(model):
-    if isinstance(model, Block):
+    if isinstance(model, gluon.Block):
         return [param.data() for param in model.collect_params().values()]
     return list(model.parameters())
 
@@ -86,10 +55,7 @@ def test_a_plain_model_trains_as_that_of_the_package(framework, layer, use_rando
             framework.assign(to, values)
 
     def in_parallel(model, train_iter, lr, num_epochs, device):
-        split = Block(layer)
-        split.initialize(ctx=cpu(1))
-        split(np.zeros((1, 1), ctx=cpu(1)), split.begin_state(batch_size=1, ctx=cpu(1)))
-        pair = DataParallel([model, split])
+        pair = DataParallel([model, own(framework, layer, cpu(1))])
         epochs = [train_epoch_parallel(pair, train_iter, lr) for _ in range(num_epochs)]
         return d2l_gru.History([perplexity for perplexity, *_ in epochs])
 
@@ -121,44 +87,44 @@ def test_a_model_without_values_is_refused(torch):
 
 
 def test_a_block_without_values_gets_those_of_the_package(capsys):
-    d2l_gru.train_ch8(model := Block(), loader(d2l_gru), VOCAB, 1, 1, cpu())
+    model = frameworks.of("mxnet").own("GRU", V, H)
+    d2l_gru.train_ch8(model, loader(d2l_gru), VOCAB, 1, 1, cpu())
     assert abs(model.rnn.l0_h2h_weight.data().asnumpy().std()) < 0.05
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-def begin_states():
-    """Yield a Module's begin_state, and whether its arguments can be told apart."""
-    import torch
-
-    def zeros(n, where):
-        assert isinstance(n, int)
-        return torch.zeros(1, n, H, device=where)
-
-    yield lambda batch_size, device: zeros(batch_size, device), True
-    yield lambda device, batch_size=1: zeros(batch_size, device), True
-    yield lambda batch_size=1: zeros(batch_size, "cpu"), True
-    yield lambda n, where: zeros(n, where), True
-    yield lambda *args, **kwargs: zeros(kwargs["batch_size"], kwargs["device"]), True
-    yield lambda batch_size, where: zeros(batch_size, where), True
-    yield lambda n, device: zeros(n, device), True
-    yield lambda: zeros(4, "cpu"), False
-    yield lambda device, n: zeros(n, device), False
-    yield lambda batch_size, device, more: zeros(batch_size, device), False
+def zeros(n, where="cpu"):
+    assert isinstance(n, int)
+    return frameworks.of("torch").torch.zeros(1, n, H, device=where)
 
 
-def test_a_first_state_in_any_order_that_can_be_told_apart():
-    for begin_state, works in begin_states():
-        model = module()
-        model.begin_state = begin_state
-        if works:
-            for train in (on_torch.train, on_torch.train_captured):
-                assert train(model, loader(on_torch), 1, 1, "cpu").perplexity[0] > 1
-        else:
-            with pytest.raises(TypeError, match="begin_state must take batch_size and device"):
-                on_torch.train_epoch(model, loader(on_torch), 1, "cpu")
+@pytest.mark.parametrize(
+    ("begin_state", "works"),
+    [
+        (lambda batch_size, device: zeros(batch_size, device), True),
+        (lambda device, batch_size=1: zeros(batch_size, device), True),
+        (lambda batch_size=1: zeros(batch_size), True),
+        (lambda n, where: zeros(n, where), True),
+        (lambda *args, **kwargs: zeros(kwargs["batch_size"], kwargs["device"]), True),
+        (lambda batch_size, where: zeros(batch_size, where), True),
+        (lambda n, device: zeros(n, device), True),
+        (lambda: zeros(4), False),
+        (lambda device, n: zeros(n, device), False),
+        (lambda batch_size, device, more: zeros(batch_size, device), False),
+    ],
+)
+def test_a_first_state_in_any_order_that_can_be_told_apart(begin_state, works):
+    model = module()
+    model.begin_state = begin_state
+    if works:
+        for train in (on_torch.train, on_torch.train_captured):
+            assert train(model, loader(on_torch), 1, 1, "cpu").perplexity[0] > 1
+    else:
+        with pytest.raises(TypeError, match="begin_state must take batch_size and device"):
+            on_torch.train_epoch(model, loader(on_torch), 1, "cpu")
 
 
-def test_a_class_that_is_no_block_and_no_module(framework, torch):
+def test_a_class_that_is_no_block_and_no_module(framework):
     d2l, device, ours = framework.d2l, framework.cpu, framework.drawn("scratch", V, H)
 
     class Scratch:
@@ -169,8 +135,7 @@ def test_a_class_that_is_no_block_and_no_module(framework, torch):
             return d2l.init_gru_state(batch_size, H, where)
 
         def __call__(self, X, state):
-            inputs = npx.one_hot(X.T, V) if framework.name == "mxnet" else torch.eye(V)[X.T]
-            return d2l.gru(inputs, state, self.params)
+            return d2l.gru(framework.xp.eye(V)[X.T], state, self.params)
 
     theirs, histories = Scratch(), []
     for model in (ours, theirs):
@@ -228,7 +193,7 @@ def test_logits_of_another_shape_or_vocabulary_are_refused(framework):
 
 @pytest.mark.parametrize("use_random_iter", [False, True])
 def test_a_first_state_with_parameters_is_trained(use_random_iter, torch):
-    plain, block = module(), Block()
+    plain, block = module(), frameworks.of("mxnet").own("GRU", V, H)
     plain.first = torch.nn.Parameter(torch.ones(H))
     plain.begin_state = lambda batch_size, device: plain.first.expand(1, batch_size, H)
     block.first = block.params.get("first", shape=(H,), init=mxnet.init.One())

@@ -5,61 +5,43 @@ Real workers are in tests/jobs; here a store repeats the only one.
 
 import itertools
 
+import frameworks
 import mxnet
 import numpy
 import pytest
 from mxnet import cpu, np
-from mxnet.gluon import rnn
 
 import d2l_gru as d2l
 from d2l_gru.mxnet.parallel import DataParallel, train_epoch_parallel
 
+MXNET = frameworks.of("mxnet")
 V, H, BATCH = 6, 5, 12
 IDS = [0, 1, 2, 5, 3, 4, 1, 1, 2, 0, 5] * 20
 
 
 def scratch(number):
-    functions = d2l.get_params, d2l.init_gru_state, d2l.gru
-    return d2l.RNNModelScratch(V, H, cpu(number), *functions)
-
-
-def concise(number):
-    model = d2l.RNNModel(rnn.GRU(H, input_size=V), V)
-    model.prepare(cpu(number))
-    model(np.zeros((1, 1), ctx=cpu(number)), model.begin_state(1, cpu(number)))
-    return model
+    return MXNET.drawn("scratch", V, H, cpu(number))
 
 
 def loader(use_random_iter=False, batch_size=BATCH):
     return d2l.SeqDataLoader(IDS, batch_size, 3, use_random_iter)
 
 
-def large(model, scale=1):
-    """Give a model weights that make its gates matter and its gradients large."""
-    rng = numpy.random.default_rng(0)
-    for param in model.parameters():
-        param[:] = rng.normal(scale=scale, size=param.shape)
-    return model
-
-
-def values(model):
-    return [param.asnumpy() for param in model.parameters()]
-
-
 @pytest.mark.parametrize(
-    ("make", "use_random_iter", "count", "clip"),
-    [(scratch, False, 2, 0.05), (scratch, True, 3, None),
-     (concise, True, 2, 0.05), (concise, False, 3, None)],
+    ("kind", "use_random_iter", "count", "clip"),
+    [("scratch", False, 2, 0.05), ("scratch", True, 3, None),
+     ("concise", True, 2, 0.05), ("concise", False, 3, None)],
 )  # fmt: skip
-def test_several_devices_are_as_one(make, use_random_iter, count, clip):
-    one, first = large(make(0)), large(make(0))
-    pair = DataParallel([first, *(make(i) for i in range(1, count))])
+def test_several_devices_are_as_one(kind, use_random_iter, count, clip):
+    one, first, *others = (MXNET.drawn(kind, V, H, cpu(i)) for i in (0, *range(count)))
+    pair = DataParallel([MXNET.large(first), *others])
+    MXNET.large(one)
     for model in pair.models:  # they start as the first
         assert {param.ctx for param in model.parameters()} == {model.parameters()[0].grad.ctx}
-        for a, b in zip(values(one), values(model), strict=True):
+        for a, b in zip(MXNET.values(one), MXNET.values(model), strict=True):
             numpy.testing.assert_array_equal(a, b)
     assert pair.devices == [cpu(i) for i in range(count)]
-    before = values(one)
+    before = MXNET.values(one)
     for _ in range(2):
         d2l.set_seed(3)
         alone = d2l.train_epoch(one, loader(use_random_iter), 0.5, cpu(0), clip)
@@ -69,21 +51,21 @@ def test_several_devices_are_as_one(make, use_random_iter, count, clip):
         assert split[2] == pytest.approx(alone[2], rel=1e-4)
         assert clip is None or alone[2] > clip  # it has something to do
     for model in pair.models:
-        for a, b in zip(values(one), values(model), strict=True):
+        for a, b in zip(MXNET.values(one), MXNET.values(model), strict=True):
             numpy.testing.assert_allclose(a, b, atol=1e-5)
-    assert max(abs(a - b).max() for a, b in zip(before, values(one), strict=True)) > 0.01
+    assert max(abs(a - b).max() for a, b in zip(before, MXNET.values(one), strict=True)) > 0.01
 
 
 def test_gradients_are_clipped_at_1_and_minibatches_go_on_unless_told_otherwise():
     d2l.set_seed(0)
     batches = list(loader())
-    one, first = large(scratch(0), 5), large(scratch(0), 5)
+    one, first = MXNET.large(scratch(0), 5), MXNET.large(scratch(0), 5)
     pair = DataParallel([first, scratch(1)])
-    before = values(one)
+    before = MXNET.values(one)
     (_, _, norm) = train_epoch_parallel(pair, batches[:1], 1e-30)
     assert norm > 1.2
     train_epoch_parallel(pair, batches[:1], 0.1)
-    moved = [a - b for a, b in zip(before, values(first), strict=True)]
+    moved = [a - b for a, b in zip(before, MXNET.values(first), strict=True)]
     assert numpy.sqrt(sum((a**2).sum() for a in moved)) == pytest.approx(0.1, rel=1e-4)
 
     d2l.train_epoch(one, batches[:1], 0.1, cpu())
@@ -118,11 +100,11 @@ class Echo:
 @pytest.fixture
 def job():
     """Two devices of that worker."""
-    return DataParallel([large(scratch(0)), scratch(1)], Echo())
+    return DataParallel([MXNET.large(scratch(0)), scratch(1)], Echo())
 
 
 def test_what_workers_sum_up_keeps_its_shape(job):
-    before = values(job.models[0])
+    before = MXNET.values(job.models[0])
     for own, summed in [(5, 10), ([1, 2], [2, 4]), ([[1, 2]], [[2, 4]]), ([2, 1], [4, 2])]:
         found = job.sum_over_workers(own)
         assert found.dtype == "float32" and found.tolist() == summed
@@ -135,7 +117,7 @@ def test_what_workers_sum_up_keeps_its_shape(job):
 
 
 def test_two_workers_with_the_same_rows_are_as_one(job, monkeypatch):
-    one = large(scratch(0))
+    one = MXNET.large(scratch(0))
     (X, Y), *_ = loader()
     alone = d2l.train_epoch(one, [(X[6:], Y[6:])], 0.5, cpu(), None)
     clock = itertools.count(10.0, 2.0)
@@ -143,7 +125,7 @@ def test_two_workers_with_the_same_rows_are_as_one(job, monkeypatch):
     ppl, speed, norm = train_epoch_parallel(job, [(X, Y)], 0.5, None)
     assert speed == Y.size / (next(clock) - 2 - 10)  # of both, by the last time that was read
     assert (ppl, norm) == pytest.approx((alone[0], alone[2]), rel=1e-5)
-    for a, b in zip(values(one), values(job.models[1]), strict=True):
+    for a, b in zip(MXNET.values(one), MXNET.values(job.models[1]), strict=True):
         numpy.testing.assert_allclose(a, b, atol=1e-5)
 
 
@@ -173,7 +155,7 @@ def epoch(train_iter, lr=1, **more):
     [
         lambda X, Y: DataParallel([]),
         lambda X, Y: DataParallel([scratch(0), scratch(0)]),
-        lambda X, Y: DataParallel([scratch(0), concise(1)]),
+        lambda X, Y: DataParallel([scratch(0), MXNET.drawn("concise", V, H, cpu(1))]),
         lambda X, Y: DataParallel([scratch(0)], "post"),
         lambda X, Y: DataParallel([scratch(0)]).rows(0),
         lambda X, Y: epoch(loader(batch_size=5)),

@@ -3,12 +3,12 @@
 import io
 import math
 import re
-import subprocess
 import sys
 from types import SimpleNamespace
 
 import IPython
 import matplotlib
+import numpy
 import pytest
 from kernels import Kernel
 from matplotlib.colors import to_rgb
@@ -17,14 +17,28 @@ import d2l_gru as d2l
 from d2l_gru import plotting
 from d2l_gru._progress import is_live_notebook, progress
 from d2l_gru.history import record_epochs
-from d2l_gru.plotting import train_and_show
 
 
 def history(*values):
     return d2l.History(perplexity=list(values), tokens_per_second=[1.0] * len(values))
 
 
-# The curve
+# What is shown
+
+
+def test_perplexity_is_the_exponential_of_the_loss():
+    assert d2l.perplexity(0) == 1
+    assert math.isclose(d2l.perplexity(math.log(28)), 28)
+    assert d2l.perplexity(1e6) == math.inf
+    assert math.isnan(d2l.perplexity(math.nan))
+
+
+def test_a_history_is_one_line():
+    assert repr(d2l.History()) == "History(0 epochs)"
+    assert repr(d2l.History([1.0])) == "History(1 epoch, perplexity 1)"
+    long = d2l.History(list(numpy.linspace(28, 1.0625, 500)), [9e4] * 500, [1.0] * 500)
+    assert repr(long) == "History(500 epochs, perplexity 1.062)"
+    assert d2l.History().perplexity is not d2l.History().perplexity
 
 
 def test_the_line_is_the_perplexity_of_each_epoch_and_nothing_is_shown_here(capsys):
@@ -69,34 +83,6 @@ def test_one_epoch_makes_a_curve_and_so_does_a_run_that_explodes():
     curve = d2l.PerplexityCurve(3)
     curve(3, history(10.0, math.inf, math.nan))
     curve.figure.canvas.draw()
-
-
-def train(model, train_iter, lr, num_epochs, device, on_epoch):
-    """Note what is asked for, and tell of three epochs."""
-    model.append((train_iter, lr, num_epochs, device))
-    done = d2l.History()
-    for perplexity, speed in [(27.25, 1.0), (22.5, 2.0), (19.04, 2000.6)]:
-        done.perplexity.append(perplexity)
-        done.tokens_per_second.append(speed)
-        on_epoch(len(done.perplexity), done)
-    model.append(on_epoch.line.get_xydata().tolist())
-    return done
-
-
-def predict(prefix, num_preds, model, vocab, device):
-    return f"{prefix} and {num_preds} more from {vocab[prefix[0]]} on {device}"
-
-
-def test_training_is_shown_by_its_curve_its_end_and_two_completions(capsys):
-    vocab, model = d2l.Vocab(list("time traveller")), []
-    history = train_and_show(train, predict, model, [], vocab, 1, 5, "gpu(1)")
-    assert history.perplexity == [27.25, 22.5, 19.04]
-    assert model == [([], 1, 5, "gpu(1)"), [[1, 27.25], [2, 22.5], [3, 19.04]]]
-    assert capsys.readouterr().out.splitlines() == [
-        "Perplexity 19.0, 2001 tokens/sec on gpu(1)",
-        f"time traveller and 50 more from {vocab['t']} on gpu(1)",
-        f"traveller and 50 more from {vocab['t']} on gpu(1)",
-    ]
 
 
 def test_a_live_curve_is_redrawn_at_most_twice_a_second_and_at_the_end(monkeypatch):
@@ -242,20 +228,3 @@ def test_a_bar_counts_what_it_wraps_and_is_gone_at_the_end(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     things = iter("ab")
     assert progress(things, unit="epoch") is things
-
-
-TRAIN = """if True:
-    import d2l_gru as d2l
-    from mxnet import cpu
-    from mxnet.gluon import rnn
-    d2l.use_svg_display()
-    with d2l.PerplexityCurve(3) as curve:
-        train_iter = d2l.SeqDataLoader([1, 2, 3, 4] * 9, 2, 3)
-        d2l.train(d2l.RNNModel(rnn.GRU(4), 5), train_iter, 1, 3, cpu(), on_epoch=curve)
-    print("trained")
-"""
-
-
-def test_a_pipe_gets_nothing():
-    done = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "trained\n", "")

@@ -1,7 +1,6 @@
 """Runs that are stopped and go on: the same, bit for bit, as one that was never stopped."""
 
 import codecs
-import dataclasses
 import hashlib
 import itertools
 import platform
@@ -18,11 +17,10 @@ from mxnet import cpu
 
 import d2l_gru as d2l
 from d2l_gru import checkpoint, corpus
-from d2l_gru.__main__ import main
 from d2l_gru.runs import backends
 from d2l_gru.runs.run import Run, Setting, load_model, read_checkpoint, read_text
 
-TEXT = "Grüße! the quick brown fox jumps over the lazy dog, and the dog does not mind. " * 6
+TEXT = "Grüße! the quick brown fox jumps over the lazy dog, and the dog does not mind. " * 3
 KINDS = [(model, order) for model in ("scratch", "concise") for order in (False, True)]
 each_kind = pytest.mark.parametrize(("model", "use_random_iter"), KINDS)
 
@@ -75,7 +73,8 @@ def test_a_run_is_what_train_does_and_goes_on_from_any_update(
     whole, package = finish(Run(setting, framework.cpu)), framework.d2l
     package.set_seed(5)
     ids, vocab, _ = read_text(str(text), -1)
-    other = framework.drawn(model, len(vocab), 8)
+    unknown = {"input_size": 0} if framework.name == "mxnet" else {}  # as a run leaves it to Gluon
+    other = framework.drawn(model, len(vocab), 8, **unknown)
     loader = package.SeqDataLoader(ids, 4, 9, use_random_iter)
     history = package.train(other, loader, 1, 2, framework.cpu, clip=0.2)
     assert history.perplexity == whole.history.perplexity
@@ -86,7 +85,7 @@ def test_a_run_is_what_train_does_and_goes_on_from_any_update(
 
     run, lives = Run(setting, framework.cpu), 0
     while not run.done:
-        for _ in islice(run.updates_of_epoch(), 4):
+        for _ in islice(run.updates_of_epoch(), 2):
             pass
         run.save(tmp_path / "kept")
         random.random()  # whatever else draws between two lives
@@ -136,72 +135,20 @@ def test_a_run_with_one_framework_goes_on_with_the_other(text, tmp_path, torch, 
         run, kept = begun(text, tmp_path / str(first), 3, first, **changed)
         here, there = finish(Run(run.setting, first, kept)), Run(run.setting, second, kept)
         assert here.framework is not there.framework
-        assert kept[1]["versions"].keys() == {"python", *here.framework.VERSION}
+        versions = {"python": platform.python_version()} | here.framework.VERSION
+        assert kept[1]["versions"] == versions
+        assert kept[1]["optimiser"] == {"name": "sgd", "lr": 1.0}
         check_same(finish(there), here, 1e-5)
 
 
-def test_several_devices_need_mxnet(text, torch):
-    for devices, more in (([torch.device("cpu")] * 2, {}), (torch.device("cpu"), {"store": "a"})):
-        with pytest.raises(ValueError, match="^several devices or workers need MXNet; with PyT"):
-            Run(small(text), devices, **more)
-
-
-def test_numbers_go_where_they_are_wanted(torch):
+def test_pytorch_takes_numbers_where_they_are_wanted_and_one_device(text, torch):
     to_array = backends.load("torch").to_array
     held = to_array([0.5, 2.0], torch.device("cpu"))
     assert held.tolist() == [0.5, 2.0] and held.dtype == torch.float32
     assert to_array(0.0, torch.device("meta")).device.type == "meta"
-
-
-def test_the_commands_take_a_framework(text, torch, capsys, monkeypatch):
-    monkeypatch.chdir(text.parent)
-    size = ["--num-hiddens", "8", "--batch-size", "4", "--num-steps", "9"]
-    more = ["--device", "cpu", "--framework", "torch", "--checkpoints", "run"]
-    assert main(["train", "--corpus", "text.txt", *size, "--num-epochs", "1", *more]) == 0
-    assert capsys.readouterr().out.endswith(" tokens/s on cpu\n")
-    assert main(["train", "--resume", "--num-epochs", "2", *more, "--framework", "mxnet"]) == 0
-    assert capsys.readouterr().out.endswith(" tokens/s on cpu(0)\n")
-    sample = ["sample", "run", "--prefix", "the ", "--length", "20", "--device", "cpu"]
-    assert main(sample) == main([*sample, "--framework", "torch"]) == 0
-    one, two = capsys.readouterr().out.splitlines()
-    assert one == two and len(one) == 24
-    assert main(["sample", "run", "--framework", "torch", "--device", "gpu:9"]) == 2
-    assert "PyTorch can use no GPU here" in capsys.readouterr().err
-    two_devices = ["--framework", "torch", "--device", "cpu,cpu"]
-    assert main(["train", "--corpus", "text.txt", *size, *two_devices]) == 2
-    assert "several devices" in capsys.readouterr().err
-
-
-def test_a_checkpoint_holds_all_of_its_moment(text, tmp_path):
-    run = Run(small(text, model="scratch", num_epochs=7, max_tokens=200), cpu())
-    for _ in run.updates_of_epoch():
-        pass
-    for _ in islice(run.updates_of_epoch(), 2):
-        pass
-    arrays, meta = checkpoint.load(run.save(tmp_path / "kept"))
-    random_state = meta.pop("random_state")
-    assert (random_state[0], tuple(random_state[1]), random_state[2]) == run.random_state
-    assert meta == {
-        "setting": dataclasses.asdict(run.setting),
-        "optimiser": {"name": "sgd", "lr": 1.0},
-        "corpus_sha256": hashlib.sha256(text.read_bytes()).hexdigest(),
-        "vocab": [list(pair) for pair in run.vocab.token_freqs],
-        "prefix": "Grüße!",
-        "epoch": 2,
-        "batch": 2,
-        "updates": 7,
-        "num_tokens": 2 * 4 * 9,
-        "seconds": run.meter.seconds,
-        "history": dataclasses.asdict(run.history),
-        "versions": {"python": platform.python_version(), "mxnet": mxnet.__version__},
-    }
-    for i, param in enumerate(run.model.parameters()):
-        numpy.testing.assert_array_equal(arrays.pop(f"parameter {i}"), param.asnumpy())
-    numpy.testing.assert_array_equal(arrays.pop("state 0"), run.state[0].asnumpy())
-    assert {name: (array.dtype, float(array)) for name, array in arrays.items()} == {
-        "loss": ("float32", float(run.meter.total)),
-        "largest norm": ("float32", float(run.meter.largest)),
-    }
+    for devices, more in (([torch.device("cpu")] * 2, {}), (torch.device("cpu"), {"store": "a"})):
+        with pytest.raises(ValueError, match="^several devices or workers need MXNet; with PyT"):
+            Run(small(text), devices, **more)
 
 
 @pytest.mark.parametrize(
@@ -378,22 +325,18 @@ def test_a_byte_order_mark_is_no_token_but_in_older_checkpoints(text, tmp_path, 
     assert again.vocab.idx_to_token == run.vocab.idx_to_token
 
 
+UNREADABLE = "{path} is not UTF-8: 'utf-8' codec can't decode byte 0xff in position %d: "
+UNREADABLE += "invalid start byte"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (None, "[Errno 2] No such file or directory: '{path}'"),
-        (
-            b"abc \xff",
-            "{path} is not UTF-8: 'utf-8' codec can't decode byte 0xff in position 4: "
-            "invalid start byte",
-        ),
+        (b"abc \xff", UNREADABLE % 4),
+        ("abc".encode("utf-16"), UNREADABLE % 0),
         (b"", "{path} is empty"),
         (codecs.BOM_UTF8, "{path} is empty"),
-        (
-            "abc".encode("utf-16"),
-            "{path} is not UTF-8: 'utf-8' codec can't decode byte 0xff in position 0: "
-            "invalid start byte",
-        ),
     ],
 )
 def test_a_bad_text_is_named(tmp_path, content, said):

@@ -1,8 +1,10 @@
-"""What a run's checkpoint must hold: here one is made in NumPy, without a run or a framework."""
+"""What determines a run, and what its checkpoint must hold; no run and no framework is needed."""
 
 import dataclasses
 import math
 import random
+from fractions import Fraction
+from pathlib import Path
 
 import numpy
 import pytest
@@ -10,6 +12,82 @@ import reference_gru as ref
 
 from d2l_gru.runs._saved import check_saved
 from d2l_gru.runs.run import Setting
+
+PATH = "corpus must be the path of a text, not "
+ONE_LAYER = "num_layers must be 1 for the scratch model, not 2"
+MODEL = "model must be 'scratch' or 'concise', not "
+
+
+def test_the_defaults_are_the_book_s():
+    expected = ["concise", "timemachine", 10_000, 256, 1, 32, 35, 500, 1.0, 1.0, False, 0]
+    assert list(dataclasses.asdict(Setting()).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"model": "lstm"}, MODEL + "'lstm'"),
+        ({"model": b"concise"}, MODEL + "b'concise'"),
+        ({"model": ["concise"]}, MODEL + "['concise']"),
+        ({"num_hiddens": 0}, "num_hiddens must be >= 1, not 0"),
+        ({"num_hiddens": numpy.bool_(True)}, "num_hiddens must be a whole number >= 1, not True"),
+        ({"num_epochs": 1.5}, "num_epochs must be a whole number >= 1, not 1.5"),
+        ({"num_layers": 0}, "num_layers must be >= 1, not 0"),
+        ({"batch_size": 0}, "batch_size must be >= 1, not 0"),
+        ({"num_steps": 0}, "num_steps must be >= 1, not 0"),
+        (
+            {"model": "scratch", "num_layers": 2},
+            "num_layers must be 1 for the scratch model, not 2",
+        ),
+        ({"lr": -1}, "lr must be finite and > 0, not -1"),
+        ({"lr": 10**400}, f"lr must be finite and > 0, not {10**400}"),
+        ({"clip": 0}, "clip (None for no clipping) must be finite and > 0, not 0"),
+        ({"seed": -1}, "seed must be >= 0, not -1"),
+        ({"seed": 2**31}, "seed must be < 2**31, not 2147483648"),
+        ({"corpus": "a\0"}, PATH + r"'a\x00'"),
+        ({"corpus": 5}, PATH + "5"),
+        ({"corpus": b"text"}, PATH + "b'text'"),
+        ({"corpus": ""}, PATH + "''"),
+        ({"max_tokens": 0}, "max_tokens (-1 for all) must be >= 1, not 0"),
+        ({"max_tokens": -1.0}, "max_tokens (-1 for all) must be a whole number >= -1, not -1.0"),
+        ({"use_random_iter": 1}, "use_random_iter must be a bool, not 1"),
+    ],
+)
+def test_a_bad_setting_is_named(changed, said):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        Setting(**changed)
+    assert str(caught.value) == said
+
+
+def test_the_least_setting_is_good(tmp_path):
+    names = ("max_tokens", "num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs")
+    least = dict.fromkeys(names, 1) | {"lr": 1e-9, "clip": 1e-9, "seed": 0}
+    for model in ("scratch", "concise"):
+        assert Setting(model=model, corpus=tmp_path, **least).num_hiddens == 1
+    assert Setting(max_tokens=-1, clip=None, num_layers=2).clip is None
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "kept"),
+    [
+        ("model", numpy.str_("scratch"), "scratch"),
+        ("corpus", Path("a folder") / "text", "a folder/text"),
+        ("corpus", Path("timemachine"), "./timemachine"),  # a file, not the text of the book
+        ("max_tokens", numpy.int64(-1), -1),
+        ("num_hiddens", numpy.int64(4), 4),
+        ("num_epochs", numpy.uint8(2), 2),
+        ("lr", numpy.float32(0.5), 0.5),
+        ("clip", Fraction(1, 4), 0.25),
+        ("use_random_iter", numpy.bool_(True), True),
+        ("seed", numpy.int32(7), 7),
+    ],
+)
+def test_a_checkpoint_can_hold_each_value_of_a_setting(name, given, kept):
+    found = getattr(Setting(**{name: given}), name)
+    assert found == kept and type(found) is type(kept)
+
+
+# Checkpoints, made in NumPy.
 
 V, H, B, T = 6, 4, 2, 3  # <unk> and five letters, num_hiddens, batch_size, num_steps
 LAYER = [(3 * H, H), (3 * H,), (3 * H,)]  # after the weights of its inputs
@@ -96,8 +174,13 @@ def test_what_a_run_can_save_is_taken(changed):
 
 PAIRS = "vocab must hold pairs of a token and its count, each token once"
 LENGTH = "history's perplexity must have 2 entries"
-LIST = "history's perplexity must be a list of numbers"
+LIST = "must be a list of numbers"
 NUMBER = "random_state must end with a number or None, not "
+SECONDS = "seconds must be finite and >= 0, not "
+
+
+def history(**changed):
+    return {"history": EMPTY | changed}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +193,7 @@ NUMBER = "random_state must end with a number or None, not "
         ({"vocab": [["a", 0], ["a", 0]]}, PAIRS),
         ({"vocab": [["a", 1], ["<unk>", 1]]}, PAIRS),
         ({"vocab": [["a", 1], [5, 1]]}, PAIRS),
+        ({"prefix": 5}, "prefix must be a str, not 5"),
         ({"epoch": 0}, "epoch must be >= 1, not 0"),
         ({"batch": -1}, "batch must be >= 0, not -1"),
         ({"batch": 2.5}, "batch must be a whole number >= 0, not 2.5"),
@@ -117,28 +201,19 @@ NUMBER = "random_state must end with a number or None, not "
         ({"num_tokens": -1}, "num_tokens must be >= 0, not -1"),
         ({"num_tokens": 31}, "num_tokens must be 30 after batch 5"),
         ({"num_tokens": 29}, "num_tokens must be 30 after batch 5"),
-        ({"seconds": -0.5}, "seconds must be finite and >= 0, not -0.5"),
-        ({"seconds": math.nan}, "seconds must be finite and >= 0, not nan"),
-        ({"seconds": math.inf}, "seconds must be finite and >= 0, not inf"),
-        ({"seconds": "1"}, "seconds must be finite and >= 0, not '1'"),
-        ({"seconds": True}, "seconds must be finite and >= 0, not True"),
-        ({"random_state": [3, NUMBERS, "a"]}, NUMBER + "'a'"),
-        ({"random_state": [3, NUMBERS, 2**63]}, NUMBER + "9223372036854775808"),
-        ({"random_state": [3, NUMBERS, -(2**63)]}, NUMBER + "-9223372036854775808"),
+        *[({"seconds": bad}, SECONDS + repr(bad)) for bad in (-0.5, math.nan, math.inf, "1", True)],
+        *[
+            ({"random_state": [3, NUMBERS, bad]}, NUMBER + repr(bad))
+            for bad in ("a", 2**63, -(2**63))
+        ],
         ({"random_state": [3, [1], None]}, "state vector is the wrong size"),
-        ({"history": EMPTY}, LENGTH),
-        ({"history": EMPTY | {"perplexity": 5}}, LIST),
+        (history(), LENGTH),
+        (history(perplexity=[1, 2, 3]), LENGTH),
+        (history(perplexity=5), f"history's perplexity {LIST}"),
+        (history(perplexity=["a", 2]), f"history's perplexity {LIST}"),
         (
-            {"history": EMPTY | {"perplexity": [1, 2, 3]}},
-            LENGTH,
-        ),
-        (
-            {"history": EMPTY | {"perplexity": [1, 2], "tokens_per_second": [1, True]}},
-            "history's tokens_per_second must be a list of numbers",
-        ),
-        (
-            {"history": EMPTY | {"perplexity": ["a", 2]}},
-            LIST,
+            history(perplexity=[1, 2], tokens_per_second=[1, True]),
+            f"history's tokens_per_second {LIST}",
         ),
     ],
 )
@@ -147,17 +222,13 @@ def test_what_no_run_saves_is_named(changed, said):
     assert refusal(arrays, meta | changed) == said
 
 
-def test_numbers_that_overflow_are_refused():
+def test_what_is_missing_or_overflows_is_named():
     arrays, meta = saved()
     said = refusal(arrays, meta | {"random_state": [3, [10**400] * 625, None]})
     assert said.startswith("random_state: ")
-
-
-@pytest.mark.parametrize("name", saved()[1])
-def test_what_is_missing_is_named(name):
-    arrays, meta = saved()
-    del meta[name]
-    assert refusal(arrays, meta) == f"it lacks '{name}'"
+    for name in meta:
+        without = {other: value for other, value in meta.items() if other != name}
+        assert refusal(arrays, without) == f"it lacks '{name}'"
 
 
 @each_kind

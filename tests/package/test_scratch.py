@@ -1,5 +1,11 @@
-"""The GRU from scratch, against the float64 reference and where the answer is known."""
+"""The GRU from scratch, against the float64 reference and where the answer is known.
 
+The fast loop stands for the book's: the same values, gradients and errors.
+"""
+
+import itertools
+
+import frameworks
 import numpy
 import pytest
 import reference_gru as ref
@@ -76,27 +82,30 @@ def test_gates_that_are_held_open_or_shut(framework, case, Z, R, candidate, atol
     close(framework.numpy(H1), H, atol)
 
 
-def test_parameters_are_drawn_as_documented(framework):
-    draw = framework.d2l.get_params
-    params = draw(28, 256, framework.cpu)
-    values = [framework.numpy(param) for param in params]
-    shapes = [p.shape for p in ref.random_params(28, 256).values()]
-    assert [value.shape for value in values] == shapes
-    assert sum(value.size for value in values) == 226_076
+@pytest.mark.parametrize(("kind", "count"), [("scratch", 226_076), ("concise", 226_844)])
+def test_parameters_are_drawn_as_documented(framework, kind, count):
+    values = framework.values(framework.drawn(kind, 28, 256))
+    assert sum(value.size for value in values) == count
     weights = [value for value in values if value.ndim > 1]
     assert not any(value.any() for value in values if value.ndim == 1)
     for value in weights:
         assert abs(value.std() - 0.01) < 0.0004 and abs(value.mean()) < 0.0005
     drawn = numpy.concatenate([value.ravel() for value in weights])
     assert len(numpy.unique(drawn)) > 0.9 * len(drawn), "two matrices share their numbers"
+
+
+def test_get_params_draws_by_the_seed_and_what_can_be_trained(framework):
+    drawn = []
+    for seed in (0, 0, 1):
+        framework.d2l.set_seed(seed)
+        params = framework.d2l.get_params(V, H, framework.cpu)
+        drawn.append([framework.numpy(param).tolist() for param in params])
+    assert drawn[0] == drawn[1] and drawn[1][0] != drawn[2][0]
+    assert [tuple(param.shape) for param in params] == [
+        value.shape for value in ref.random_params(V, H).values()
+    ]
     for param in params:
-        assert framework.device_of(param) == framework.cpu
-        assert framework.trains(param)
-    framework.d2l.set_seed(0)
-    first = draw(3, 2, framework.cpu)
-    framework.d2l.set_seed(0)
-    for a, b in zip(first, draw(3, 2, framework.cpu), strict=True):
-        close(framework.numpy(a), framework.numpy(b), 0)
+        assert framework.device_of(param) == framework.cpu and framework.trains(param)
 
 
 def test_all_is_made_on_the_device_that_is_asked_for(framework):
@@ -142,3 +151,78 @@ def test_the_functions_given_to_the_model_are_the_ones_used(framework):
     assert model(framework.ids([[2, 0]]), model.begin_state(1, cpu)) == ("logits", "new state")
     one_hot = [[[0, 0, 1]], [[1, 0, 0]]]
     assert calls == [(3, 4, cpu), (1, 4, cpu), (one_hot, ("state",), ["params"])]
+
+
+# The fast loop.
+
+ARGUMENTS = ["inputs", "H0", *ref.NAMES]
+
+
+def arrays_of(framework, batch_size, num_steps, kind, dtype="float32", frozen=()):
+    """Return inputs, a first state and the parameters; all but the frozen have gradients."""
+    rng = numpy.random.default_rng(1)
+    inputs = ref.one_hot(rng.integers(0, V, (batch_size, num_steps)), V)
+    if kind == "any numbers":
+        inputs = rng.normal(size=inputs.shape)
+    values = inputs, rng.normal(size=(batch_size, H)), *ref.random_params(V, H).values()
+    arrays = [framework.leaf(value, dtype=dtype) for value in values]
+    for name in frozen:
+        framework.freeze(arrays[ARGUMENTS.index(name)])
+    return arrays
+
+
+def backward(framework, loop, cases, last=False):
+    """Run a loop over all cases, then all backward passes; return results and gradients.
+
+    The gradients are those of the logits' squares and, if it is the `last`, of the new state's.
+    """
+    with framework.record():
+        results = [loop(inputs, (H0,), params) for inputs, H0, *params in cases]
+        losses = [(Y_hat**2).sum() + (H1**2).sum() * last for Y_hat, (H1,) in results]
+    for loss in losses:
+        loss.backward()
+    found = [framework.numpy(array) for Y_hat, (H1,) in results for array in (Y_hat, H1)]
+    for array in itertools.chain.from_iterable(cases):
+        found.append(None if array.grad is None else framework.grad(array).copy())
+        if framework.name == "torch":
+            array.grad = None  # PyTorch would add to it
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("batch_size", "num_steps", "kind", "frozen", "last"),
+    [
+        (3, 6, "one-hot", ("inputs",), False),
+        (3, 6, "any numbers", (), True),
+        (1, 1, "any numbers", (), True),
+        (2, 3, "one-hot", ("inputs", "H0", "W_hz", "W_xh", "W_hq", "b_q"), True),
+    ],
+)
+def test_values_and_gradients_are_those_of_the_loop_of_the_book(
+    framework, batch_size, num_steps, kind, frozen, last, dtype
+):
+    arrays = arrays_of(framework, batch_size, num_steps, kind, dtype, frozen)
+    loops = framework.d2l.gru, framework.d2l.fast_gru
+    plain, fast = (backward(framework, loop, [arrays], last) for loop in loops)
+    for name, expected, found in zip(["Y_hat", "H1", *ARGUMENTS], plain, fast, strict=True):
+        assert (expected is None) == (found is None) == (name in frozen), name
+        if expected is not None:
+            tol = 1e-12 if dtype == "float64" else 1e-5
+            numpy.testing.assert_allclose(found, expected, rtol=tol, atol=tol, err_msg=name)
+
+
+def test_what_one_pass_keeps_for_its_backward_pass_the_next_leaves_alone(framework):
+    cases = [arrays_of(framework, 3, 6, kind) for kind in ("one-hot", "any numbers")]
+    loops = framework.d2l.gru, framework.d2l.fast_gru
+    for expected, found in zip(*(backward(framework, loop, cases) for loop in loops), strict=True):
+        numpy.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_gradient_of_a_gradient_is_refused(torch):
+    framework = frameworks.of("torch")
+    inputs, H0, *params = arrays_of(framework, 1, 2, "one-hot")
+    loss = (framework.d2l.fast_gru(inputs, (H0,), params)[0] ** 2).sum()
+    (grad,) = torch.autograd.grad(loss, H0, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        grad.sum().backward()

@@ -22,20 +22,6 @@ def test_lines_are_lowered_stripped_and_reduced_to_letters(text):
     assert d2l.read_time_machine() == lines
 
 
-def test_the_real_corpus(real_corpus):
-    found = corpus.find(download=False)
-    assert found.sha256 == "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516"
-    lines = d2l.read_time_machine()
-    assert len(lines) == 3221 and lines[1:8] == ["", "", "", "", "i", "", ""]
-    assert lines[0] == "the time machine by h g wells "
-    assert lines[8].startswith("the time traveller for so it will be convenient")
-    ids, vocab = d2l.load_corpus_time_machine()
-    assert (len(ids), len(vocab)) == (171_489, 28)
-    assert "".join(vocab.idx_to_token[1:10]) == " etainosh"  # as the 2019 notebook printed
-    assert d2l.ngram_perplexity(ids[:10_000], 1) == pytest.approx(17.18, abs=0.005)
-    assert d2l.ngram_perplexity(ids[:10_000], 2) == pytest.approx(9.785, abs=0.005)
-
-
 def test_the_sample_serves_the_book_with_a_warning_unless_it_was_asked_for(monkeypatch):
     found = corpus.Corpus("sample", corpus.SAMPLE, "", "there is no network", True)
     monkeypatch.setattr(corpus, "find", lambda download=True: found)
@@ -70,22 +56,6 @@ def test_tokens_are_the_text_cut_up(lines):
     assert [line.split() for line in lines] == words == d2l.tokenize(lines)
 
 
-@pytest.mark.parametrize(
-    ("tokens", "how", "expected"),
-    [
-        ([["b", "c"], ["c", "a"], ["z"] * 3], {}, [("z", 3), ("c", 2), ("a", 1), ("b", 1)]),
-        (["b", "a", "b"], {}, [("b", 2), ("a", 1)]),
-        (["a", "a", "b", "c", "c", "c"], {"min_freq": 2}, [("c", 3), ("a", 2)]),
-    ],
-)
-def test_ids_go_by_frequency_and_then_by_alphabet(tokens, how, expected):
-    vocab = d2l.Vocab(tokens, **how)
-    kept = [token for token, _ in expected]
-    assert vocab.token_freqs == expected and vocab.idx_to_token == ["<unk>", *kept]
-    assert vocab.token_to_idx == {token: i for i, token in enumerate(vocab.idx_to_token)}
-    assert vocab[(*kept, "zz")] == [*range(1, len(vocab)), 0] and len(vocab) == len(kept) + 1
-
-
 @given(any_text.filter(len), any_text)
 def test_any_text_becomes_ids_and_text_again(text, other):
     vocab = d2l.Vocab(list(text))
@@ -94,7 +64,10 @@ def test_any_text_becomes_ids_and_text_again(text, other):
     assert all(0 < i < len(vocab) for i in ids)
     for token in other:
         assert vocab[token] == 0 if token not in text else vocab[token] > 0
-    assert [n for _, n in vocab.token_freqs] == sorted(Counter(text).values(), reverse=True)
+    freqs = sorted(Counter(text).items(), key=lambda pair: (-pair[1], pair[0]))
+    assert vocab.token_freqs == freqs and len(vocab) == 1 + len(freqs)
+    assert vocab.idx_to_token == ["<unk>", *(token for token, _ in freqs)]
+    assert vocab.token_to_idx == {token: i for i, token in enumerate(vocab.idx_to_token)}
 
 
 @given(st.lists(st.lists(any_text | st.just("<unk>"))), st.integers(0, 3))

@@ -1,7 +1,5 @@
 """Training in both frameworks: one step against float64 NumPy, then whole runs."""
 
-import functools
-import itertools
 import math
 import sys
 import types
@@ -10,6 +8,10 @@ import frameworks
 import numpy
 import pytest
 import reference_gru as ref
+import strategies  # noqa: F401
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -27,6 +29,11 @@ def trainer(request):
     framework = frameworks.of(name)
     function = getattr(framework.d2l, train)
     return framework, lambda model, *args, **more: function(model, *args, framework.cpu, **more)
+
+
+@pytest.fixture
+def on_torch():
+    return frameworks.of("torch")
 
 
 def loader(framework, num_minibatches, use_random_iter=False):
@@ -59,15 +66,28 @@ def with_gradients(framework, grads):
     return [framework.leaf(numpy.ones(numpy.shape(grad)), grad) for grad in grads]
 
 
-@pytest.mark.parametrize("theta", [0.01, 1, 12.9, 13, 13.5, 1e6, sys.float_info.max])
-def test_a_clipped_gradient_has_norm_theta_and_one_within_it_is_left_alone(framework, theta):
-    params = with_gradients(framework, GRADS)
-    assert float(framework.d2l.grad_clipping(params, theta)) == pytest.approx(13, rel=1e-6)
-    for before, param in zip(GRADS, params, strict=True):
-        rtol = 1e-5 if theta < 13 else 0
-        grad = framework.grad(param)
-        numpy.testing.assert_allclose(grad, before * min(1, theta / 13), rtol=rtol)
-        assert (framework.numpy(param) == 1).all()
+finite = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
+shapes = arrays_of.array_shapes(max_dims=3, max_side=4)
+gradients = st.lists(arrays_of.arrays("float32", shapes, elements=finite), min_size=1, max_size=4)
+
+
+@given(gradients, st.floats(1e-3, 1e4))
+@example(GRADS, 12.9)
+@example(GRADS, 13)
+@example(GRADS, sys.float_info.max)
+def test_clipping_shortens_to_theta_and_keeps_the_direction(framework, grads, theta):
+    params = with_gradients(framework, grads)
+    norm = float(framework.d2l.grad_clipping(params, theta))
+    before = numpy.concatenate([grad.ravel() for grad in grads]).astype("float64")
+    after = numpy.concatenate([framework.grad(param).ravel() for param in params])
+    true_norm = math.sqrt((before**2).sum())
+    assert norm == pytest.approx(true_norm, rel=1e-5, abs=1e-12)
+    assert numpy.linalg.norm(after.astype("float64")) <= theta * (1 + 1e-5)
+    if norm <= theta:
+        numpy.testing.assert_array_equal(after, before)
+    else:
+        numpy.testing.assert_allclose(after, before * (theta / true_norm), rtol=1e-5, atol=1e-30)
+    assert all((framework.numpy(param) == 1).all() for param in params)
 
 
 @pytest.mark.parametrize("size", [1e19, 3e30, 1e-25, 0])
@@ -79,11 +99,14 @@ def test_a_norm_neither_overflows_nor_vanishes(framework, size):
         numpy.testing.assert_allclose(framework.grad(param), before * size / 2, rtol=1e-6)
 
 
-def test_sgd_subtracts_lr_times_the_gradient(framework):
-    params = with_gradients(framework, [[2, -4], [[0.5]]])
-    framework.d2l.sgd(params, 0.25)
-    assert [framework.numpy(param).tolist() for param in params] == [[0.5, 2], [[0.875]]]
-    assert [framework.grad(param).tolist() for param in params] == [[2, -4], [[0.5]]]
+def test_sgd_subtracts_and_as_in_2021_divides_and_in_pytorch_then_forgets_gradients(framework):
+    (param,) = with_gradients(framework, [[4, -8]])
+    framework.d2l.sgd([param], 0.25)
+    assert framework.numpy(param).tolist() == [0, 3] and framework.grad(param).tolist() == [4, -8]
+    framework.d2l.sgd([param], 0.5, 2)
+    assert framework.numpy(param).tolist() == [-1, 5]
+    kept = [4, -8] if framework.name == "mxnet" else [0, 0]
+    assert framework.grad(param).tolist() == kept
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
@@ -196,35 +219,6 @@ def test_the_speed_of_an_epoch_is_its_tokens_over_its_seconds(trainer, monkeypat
 
     history = train(framework.drawn("scratch", V, H), Slow(IDS[: 2 * B * T + T], B, T), 1, 2)
     assert history.tokens_per_second == [2 * B * T / 4] * 2
-
-
-def spied(framework, model):
-    """Return a list to which the model adds the states that it gets and gives."""
-    seen, forward = [], model.forward_fn
-
-    def spy(inputs, state, params):
-        assert not getattr(state[0], "requires_grad", False)
-        before = framework.numpy(state[0])
-        Y_hat, new = forward(inputs, state, params)
-        seen.append((before, framework.numpy(new[0])))
-        return Y_hat, new
-
-    model.forward_fn = spy
-    return seen
-
-
-@each_order
-def test_the_state_is_carried_where_minibatches_go_on(trainer, use_random_iter):
-    framework, train = trainer
-    model = framework.scratch(ref.random_params(V, H))
-    seen = spied(framework, model)
-    train(model, loader(framework, 5, use_random_iter), 0.1, 2)
-    zero = [not before.any() for before, _ in seen]
-    assert zero == ([True] * 10 if use_random_iter else ([True] + [False] * 4) * 2)
-    for (_, after), (before, _) in itertools.pairwise(seen):
-        assert abs(after).max() > 0.1
-        if before.any():
-            numpy.testing.assert_array_equal(before, after)
 
 
 def test_no_gradient_flows_from_the_minibatch_before(framework):
@@ -346,77 +340,64 @@ def test_a_history_has_an_entry_for_each_epoch(trainer):
     assert len({*history.perplexity}) == 3
 
 
-def twins(kind, vocab_size=V, num_hiddens=8):
-    """Return both frameworks, each with a model of the same parameters."""
-    mxnet, torch = frameworks.of("mxnet"), frameworks.of("torch")
-    mxnet.d2l.set_seed(0)
-    model = mxnet.drawn(kind, vocab_size, num_hiddens)
-    zeros = mxnet.ids([[0]])
-    model(zeros, model.begin_state(1, mxnet.cpu))  # fixes all shapes
-    return (mxnet, model), (torch, torch.d2l.to_torch(model))
-
-
 @each_kind
 @each_order
 @pytest.mark.parametrize("clip", [0.05, None])
 def test_the_same_start_gives_the_same_history(kind, use_random_iter, clip):
+    """Without a GPU a captured step runs its operations one by one; a graph replays the same."""
+    mxnet, torch = frameworks.of("mxnet"), frameworks.of("torch")
+    mxnet.d2l.set_seed(0)
+    first = mxnet.drawn(kind, V, 8)
+    one, two = torch.d2l.to_torch(first), torch.d2l.to_torch(first)
     histories, values = [], []
-    for framework, model in twins(kind):
+    for framework, model, train in [
+        (mxnet, first, mxnet.d2l.train),
+        (torch, one, torch.d2l.train),
+        (torch, two, torch.d2l.train_captured),
+    ]:
         framework.d2l.set_seed(1)
         how = loader(framework, 6, use_random_iter), 1, 4, framework.cpu
-        histories.append(framework.d2l.train(model, *how, clip=clip))
+        histories.append(train(model, *how, clip=clip))
         values.append(framework.values(model))
-    theirs, ours = histories
-    numpy.testing.assert_allclose(ours.perplexity, theirs.perplexity, rtol=1e-5)
-    numpy.testing.assert_allclose(ours.gradient_norm, theirs.gradient_norm, rtol=1e-4)
+    theirs, *ours = histories
     assert min(theirs.gradient_norm) > 0.05  # clipping acts
     assert theirs.perplexity[-1] < theirs.perplexity[0] - 0.001
-    for a, b in zip(*values, strict=True):
-        # A shift of all logits alike is not compared: no probability feels it, rounding decides.
-        shift = a.mean() - b.mean() if a.shape == (V,) else 0
-        numpy.testing.assert_allclose(a - shift, b, rtol=0, atol=1e-5)
+    for history in ours:
+        numpy.testing.assert_allclose(history.perplexity, theirs.perplexity, rtol=1e-5)
+        numpy.testing.assert_allclose(history.gradient_norm, theirs.gradient_norm, rtol=1e-4)
+    for a, *others in zip(*values, strict=True):
+        for b in others:
+            # A shift of all logits alike is not compared: no probability feels it.
+            shift = a.mean() - b.mean() if a.shape == (V,) else 0
+            numpy.testing.assert_allclose(a - shift, b, rtol=0, atol=1e-5)
 
 
-def of(framework, text, *size):
-    vocab = framework.d2l.Vocab(list(text))
-    return framework.d2l.SeqDataLoader(vocab[list(text)], *size), vocab
+@pytest.mark.gpu
+@each_kind
+def test_a_graph_does_what_training_does_on_a_gpu(on_torch, kind):
+    if not on_torch.torch.cuda.is_available():
+        pytest.skip("needs a GPU, and PyTorch finds none here")
+    found = []
+    for train in (on_torch.d2l.train, on_torch.d2l.train_captured):
+        on_torch.d2l.set_seed(1)
+        model = on_torch.drawn(kind, V, 8, "cuda")
+        found.append(train(model, loader(on_torch, 6), 0.5, 4, "cuda").perplexity)
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
-@each_order
-def test_a_seed_reproduces_a_run(framework, use_random_iter):
-    def run(seed):
-        framework.d2l.set_seed(seed)
-        batches, vocab = of(
-            framework, "nobody had seen a clock go backwards " * 3, 2, 10, use_random_iter
-        )
-        model = framework.drawn("concise", len(vocab), 8)
-        history = framework.d2l.train(model, batches, 1, 2, framework.cpu)
-        predict = functools.partial(framework.d2l.predict, device=framework.cpu, temperature=1)
-        return history.perplexity, predict("no", 20, model, vocab)
-
-    first, again, other = run(5), run(5), run(6)
-    assert first == again and first[0] != other[0] and first[1] != other[1]
-
-
-def test_train_ch8_prints_what_the_notebook_of_2019_printed(framework, capsys):
-    d2l, cpu = framework.d2l, framework.cpu
-    batches, vocab = of(framework, "time traveller and so on " * 8, 2, 10)
-    model = framework.drawn("concise", len(vocab), 8)
-    history = d2l.train_ch8(model, batches, vocab, 1, 2, cpu)
-    assert len(history.perplexity) == 2
-    ppl, speed = history.perplexity[-1], history.tokens_per_second[-1]
-    first, *completions = capsys.readouterr().out.splitlines()
-    assert first == f"Perplexity {ppl:.1f}, {speed:.0f} tokens/sec on {cpu}"
-    expected = [d2l.predict(p, 50, model, vocab, cpu) for p in ("time traveller", "traveller")]
-    assert completions == expected
+def test_what_a_captured_step_summed_up_begins_anew_with_each_epoch(on_torch):
+    step = on_torch.d2l.CapturedStep(on_torch.drawn("scratch", V, 8), B, T, 0.5, "cpu")
+    X, Y = next(iter(loader(on_torch, 1)))
+    step(X, Y)
+    step(X, Y)
+    assert step.total > B * T and step.largest > 0 and step.state[0].any()
+    step.begin_sequence()
+    assert step.total > B * T and not step.state[0].any()
+    step.begin()
+    assert step.total == 0 and step.largest == 0
 
 
 # Where it computes: PyTorch's devices.
-
-
-@pytest.fixture
-def on_torch():
-    return frameworks.of("torch")
 
 
 @pytest.mark.parametrize("device", ["cpu:0", "cpu", None])
@@ -429,14 +410,8 @@ def test_a_device_by_another_name_or_chosen_is_the_same(on_torch, kind, device, 
         assert train(model, loader(on_torch, 1), 0.5, 1, device).perplexity[0] > 1
     assert d2l.predict("a", 3, model, vocab, device).startswith("a")
     d2l.CapturedStep(model, B, T, 1, device or "cpu")(*next(iter(loader(on_torch, 1))))
-    for call in (
-        lambda: d2l.predict("a", 3, model, vocab, "meta"),
-        lambda: d2l.predict_ch8("a", 3, model, vocab, "meta"),
-        lambda: d2l.train(model, loader(on_torch, 1), 0.5, 1, "meta"),
-        lambda: d2l.train_captured(model, loader(on_torch, 1), 0.5, 1, "meta"),
-    ):
-        with pytest.raises(ValueError, match="on cpu, but meta is asked for"):
-            call()
+    with pytest.raises(ValueError, match="on cpu, but meta is asked for"):
+        d2l.predict("a", 3, model, vocab, "meta")
 
 
 def test_nothing_is_made_elsewhere_than_on_the_device_that_is_asked_for(on_torch):

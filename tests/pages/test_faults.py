@@ -2,7 +2,7 @@
 
 import re
 
-from small_book import book, build, list_pages
+from small_book import book, build
 
 # One line each, by itself or in a paragraph: what a slip leaves on a page, or takes from it.
 SLIPS = {
@@ -31,6 +31,7 @@ SLIPS = {
     "```{widget} strp\n:label: a\n:still: b\n```": "names no widget strp",
     "```{slide} A\n:show: nowhere\n```": "a slide shows nowhere",
     "```{solution} ex-nowhere\nFour.\n```": "is for an exercise ex-nowhere, which is not there",
+    "<<<<<<< HEAD": "'<<<<<<<' would be shown",
     "| a | b |\n| - |\n| 1 | 2 |": "'| - |' would be shown",
     "#### Deep": "Non-consecutive header level",
     # Cells that would not run.
@@ -89,21 +90,10 @@ def test_what_looks_like_a_cell_and_would_not_run_is_refused(tmp_path):
         assert re.search(rf"chapters/{name}.md:\d+: WARNING: .*{words}", said), (name, said)
 
 
-def test_a_page_of_sphinx_takes_the_place_of_no_chapter(tmp_path):
-    pages = {"search": "# Beam search\n", "genindex": "# General indices\n"}
-    source = book(tmp_path, pages)
-    said = "chapters/{0}.md: Sphinx makes a page {0} of its own; rename the chapter"
-    assert failed(source) == said.format("genindex")
-    list_pages(source, ["search"], [])
-    assert failed(source) == said.format("search")
-
-
 def test_what_ends_a_build_names_the_page(tmp_path):
     source = book(tmp_path, {"one": "# One\n\nWords.\n\nNot $\\nosuch{a}$.\n", "two": "Words.\n"})
     assert re.match(r"chapters/one.md:9: .*\\nosuch\{a\}$", failed(source))
     assert failed(source, "latex") == "chapters/two.md has no title; begin it with `# Title`"
-    (source / "book" / "two-torch.ipynb").write_text("<<<<<<< HEAD\n")
-    assert "two-torch.ipynb cannot be read: Notebook does not appear to be JSON" in failed(source)
 
 
 def test_a_notebook_of_other_text_keeps_its_own_lines(tmp_path):

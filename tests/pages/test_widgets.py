@@ -8,7 +8,7 @@ import pytest
 from mxnet import cpu, np
 from tools_of_the_build import ROOT
 
-from tools import export_weights as export
+from benchmarks import export_weights as export
 
 WIDGETS = ("strip", "two", "scrubber", "byhand")
 # The network of the page, in a script that the page runs.

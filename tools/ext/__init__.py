@@ -1,7 +1,7 @@
 """What this book adds to Sphinx: one extension, in _config.yml, of several that know each other."""
 
 # In this order.
-PARTS = "formulas edition markup printed provenance slides tabs widgets styles faults"
+PARTS = "formulas edition markup printed provenance slides tabs widgets faults"
 
 
 def setup(app):

@@ -83,4 +83,3 @@ def setup(app):
     app.connect("config-inited", prepare)
     app.connect("env-updated", copy_forms)
     app.connect("html-page-context", add_buttons, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
-from sphinx.errors import SphinxError
 from sphinx.util import logging as sphinx_logging
 from sphinx_exercise.nodes import solution_node
 
 PLACE = re.compile(r"([^\n]+?)(?:\.(?:ipynb|rst))?(?::(\d*))?:?")
-# Footnotes and links to nothing, roles with a slip, tables and formulas that are none.
+# Footnotes and links to nothing, roles with a slip, tables and formulas that are none, and what
+# is left of a merge.
 REST = re.compile(
     r"`|\{[a-z][\w:-]*\}(?=\w)|!\[|\[\^[\w-]+\]|\[[\w -]+\]\[[\w-]+\]|\{\{|\}\}|:::|\$\$"
-    r"|\|\s*-+\s*\|"
+    r"|\|\s*-+\s*\||<{7}"
 )
 ROLE = re.compile(r"\{[^{}]*\}\s?$")
 LOGGER = sphinx_logging.getLogger(__name__)
@@ -64,14 +64,6 @@ def bare(text):
     return re.sub(r"[ \t]+$", "", f"\n{text.strip()}\n", flags=re.MULTILINE)
 
 
-def refuse_overwritten(app, pagename, templatename, context, doctree):
-    """Raise where Sphinx makes a page of its own, such as the search, in the place of a chapter."""
-    if doctree is None and pagename in app.env.all_docs:
-        raise SphinxError(
-            f"chapters/{pagename}.md: Sphinx makes a page {pagename} of its own; rename the chapter"
-        )
-
-
 def find_unasked(app, env):
     """Warn of solutions to exercises that are nowhere; sphinx-exercise names no page."""
     known = getattr(env, "sphinx_exercise_registry", {})
@@ -106,7 +98,6 @@ class Placed(logging.Filter):
 
 def setup(app):
     app.connect("source-read", map_lines, priority=900)  # with the twins
-    app.connect("html-page-context", refuse_overwritten)
     app.connect("doctree-read", find_rest)
     app.connect("env-check-consistency", find_unasked)
     for handler in logging.getLogger(sphinx_logging.NAMESPACE).handlers:

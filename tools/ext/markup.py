@@ -15,6 +15,8 @@ from pathlib import Path
 import a11y_pygments  # noqa: F401  (see setup)
 from docutils import nodes
 
+from tools.ext import styles
+
 MENDED = [
     # Hints to fetch early, which a browser refuses for a file.
     (r'\s*<link rel="preload" as="(?:font|script)"[^>]*>', ""),
@@ -48,8 +50,6 @@ MENDED = [
         '<div role="region" aria-label="Book" class="bd-sidebar-primary',
     ),
 ]
-
-
 POLICY = re.compile('<meta http-equiv="Content-Security-Policy"[^>]*>')
 SCRIPT = re.compile(r"<script(?![^>]* src=)[^>]*>(.*?)</script>", re.DOTALL)
 HANDLER = re.compile(r'<[^>]* on\w+="([^"]*)"')
@@ -64,19 +64,23 @@ def describe(app, pagename, templatename, context, doctree):
         context["metatags"] += f'<meta name="description" content="{words}">'
 
 
-def mend(app, exception):
+def finish(app, exception):
+    """Mend the pages, join their style sheets, and let them run no other scripts."""
     if exception or app.builder.name not in ("html", "slides"):
         return
-    pages = {path: path.read_text(encoding="utf-8") for path in Path(app.outdir).glob("*.html")}
+    written = {path: path.read_text("utf-8") for path in Path(app.outdir).glob("*.html")}
+    pages = dict(written)
+    if app.builder.name == "html":
+        for path, page in pages.items():
+            if not POLICY.search(page):  # else it is of an earlier build
+                for pattern, replacement in MENDED:
+                    page = re.sub(pattern, replacement, page)
+                pages[path] = page
+        pages = styles.join(Path(app.outdir) / "_static", pages)
     handlers = {unescape(code) for page in pages.values() for code in HANDLER.findall(page)}
     for path, page in pages.items():
-        mended = page
-        if app.builder.name == "html" and not POLICY.search(page):  # else it is of an earlier build
-            for pattern, replacement in MENDED:
-                mended = re.sub(pattern, replacement, mended)
-        mended = restrict(mended, handlers)
-        if mended != page:
-            path.write_text(mended, encoding="utf-8")
+        if (mended := restrict(page, handlers)) != written[path]:
+            path.write_text(mended, "utf-8")
 
 
 def restrict(page, handlers):
@@ -102,4 +106,4 @@ def setup(app):
     # The style of code has set up the root logger, at its import, to print what any library notes.
     logging.getLogger().setLevel(logging.WARNING)
     app.connect("html-page-context", describe)
-    app.connect("build-finished", mend)
+    app.connect("build-finished", finish, priority=900)  # after the theme has written its colours

@@ -6,7 +6,6 @@ names two thousand icons.
 
 import hashlib
 import re
-from pathlib import Path
 
 from fontTools import subset
 
@@ -33,12 +32,8 @@ def parts(page):
     return joined[1].split() if joined else LINK.findall(page)
 
 
-def join(app, exception):
-    if exception or app.builder.name != "html":
-        return
-    static = Path(app.outdir) / "_static"
-    pages = {path: path.read_text("utf-8") for path in Path(app.outdir).glob("*.html")}
-    pages = {path: page for path, page in pages.items() if LINK.search(page)}
+def join(static, pages):
+    """Write the style sheet of the pages, given by their paths, and return them with it alone."""
     names = dict.fromkeys(name for page in pages.values() for name in parts(page))
     shown = {name for page in pages.values() for name in NAME.findall(page)}
     css = "\n".join(read((static / name).resolve(), static.resolve()) for name in names)
@@ -46,15 +41,13 @@ def join(app, exception):
     cut_icons(static, {rule[2] for rule in ICON.finditer(css)})
     (static / JOINED).write_text(css, "utf-8")
     version = hashlib.sha256(css.encode()).hexdigest()[:8]
+    mended = {}
     for path, page in pages.items():
-        link = (
-            f'<link rel="stylesheet" href="_static/{JOINED}?v={version}" '
-            f'data-parts="{" ".join(parts(page))}" />\n'
-        )
+        link = f'<link rel="stylesheet" href="_static/{JOINED}?v={version}" data-parts="'
         first = LINK.search(page).start()
-        mended = page[:first] + link + LINK.sub("", page[first:])
-        if mended != page:
-            path.write_text(mended, "utf-8")
+        rest = LINK.sub("", page[first:])
+        mended[path] = f'{page[:first]}{link}{" ".join(parts(page))}" />\n{rest}'
+    return mended
 
 
 def cut_icons(static, codes):
@@ -62,8 +55,3 @@ def cut_icons(static, codes):
     for font in static.glob("vendor/fontawesome/*/webfonts/fa-solid-900.woff2"):
         options = ["--flavor=woff2", "--name-IDs=*", f"--output-file={font}"]
         subset.main([str(font.with_suffix(".ttf")), f"--unicodes={','.join(codes)}", *options])
-
-
-def setup(app):
-    app.connect("build-finished", join, priority=900)  # after the theme has written its colours
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

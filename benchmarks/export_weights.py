@@ -1,9 +1,8 @@
 """Write the weights of networks as scripts for the pages of the book.
 
-``python -m tools.export_weights`` trains the two networks that readers hold in the page, and writes
-book/widgets/*-weights.js anew: gru-256 is the concise model of the book, after its 500 epochs;
-gru-32 is a small one, at 30 moments of its training.  This takes three minutes on two cores.
-``python -m tools.export_weights CHECKPOINT FILE`` writes those of a run's checkpoint.
+``python benchmarks/export_weights.py`` trains the two networks that readers hold in the page, and
+writes book/widgets/*-weights.js anew, in three minutes on two cores: gru-256 is the concise model
+of the book, after its 500 epochs; gru-32 is a small one, at 30 moments of its training.
 
 A page that is opened as a file may load scripts, and nothing else.  So the weights are a script
 that sets an entry of ``gruModels``; each row of a matrix is kept as int8 with a scale of its own.
@@ -12,7 +11,6 @@ that sets an entry of ``gruModels``; each row of a matrix is kept as int8 with a
 import base64
 import datetime
 import json
-import sys
 from pathlib import Path
 
 import numpy
@@ -21,7 +19,6 @@ from mxnet.gluon import rnn
 
 import d2l_gru as d2l
 from d2l_gru import corpus
-from d2l_gru.runs.load import load_model, read_checkpoint
 
 WIDGETS = Path(__file__).resolve().parent.parent / "book" / "widgets"
 EPOCHS, MOMENTS = 500, 30
@@ -69,15 +66,8 @@ def unpack(text, num_hiddens, vocab_size):
 
 
 def weights(model):
-    """Return the arrays of a concise model of one GRU layer, by the names of NAMES.
-
-    Raises:
-        ValueError: it is no such model.
-    """
-    arrays = [param.asnumpy() for param in model.parameters()]
-    if not isinstance(getattr(model, "rnn", None), rnn.GRU) or len(arrays) != len(NAMES):
-        raise ValueError("only a concise model with one GRU layer can be exported")
-    return dict(zip(NAMES, arrays, strict=True))
+    """Return the arrays of a concise model of one GRU layer, by the names of NAMES."""
+    return dict(zip(NAMES, (param.asnumpy() for param in model.parameters()), strict=True))
 
 
 def to_model(params):
@@ -91,28 +81,25 @@ def to_model(params):
     return model
 
 
-def write(path, name, snapshots, vocab, about):
-    """Write a script that sets ``gruModels[name]``.
+def write(path, snapshots, vocab, about):
+    """Write a script that sets ``gruModels[name]``, of the name that its file begins with.
 
     Args:
-        path: where to; a file that is there is replaced.
-        name: of the model.
+        path: NAME-weights.js, where to.
         snapshots: list of dicts with ``params`` (as from `weights`) and what else to keep of the
             moment, such as ``epoch`` and ``perplexity``.
         vocab: `Vocab` of characters.
         about: dict of what else to keep, such as corpus, date and device.
     """
     entry = {
-        "name": name,
+        "name": (name := path.stem.removesuffix("-weights")),
         "tokens": vocab.idx_to_token,
         "numHiddens": snapshots[0]["params"]["W_h"].shape[1],
         **about,
         "snapshots": [{**snapshot, "params": pack(snapshot["params"])} for snapshot in snapshots],
     }
     text = f"(globalThis.gruModels ??= {{}})[{json.dumps(name)}] = {json.dumps(entry, indent=0)};\n"
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    path.write_text(text, encoding="utf-8")
 
 
 def read(path):
@@ -161,25 +148,10 @@ def train(name, num_hiddens, keep):
         "asShipped": round(evaluate(rounded, ids), 4),
         "text": "".join(vocab.to_tokens(ids)) if name == "gru-256" else "",
     }
-    write(WIDGETS / f"{name}-weights.js", name, kept, vocab, about)
+    write(WIDGETS / f"{name}-weights.js", kept, vocab, about)
     print(name, about["asTrained"], about["asShipped"], history.perplexity[-1])
 
 
-def export(checkpoint, script):
-    """Write the script of a checkpoint, or of the newest in a folder."""
-    _, arrays, meta = read_checkpoint(checkpoint)
-    model, vocab = load_model(arrays, meta, cpu())
-    history = meta["history"]["perplexity"]
-    moment = {"params": weights(model), "epoch": len(history)}
-    if history:
-        moment["perplexity"] = history[-1]
-    about = {"corpusSha256": meta["corpus_sha256"]}
-    write(Path(script), Path(script).stem, [moment], vocab, about)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        export(*sys.argv[1:])
-    else:
-        train("gru-32", 32, moments(EPOCHS, MOMENTS))
-        train("gru-256", 256, [EPOCHS])
+    train("gru-32", 32, moments(EPOCHS, MOMENTS))
+    train("gru-256", 256, [EPOCHS])

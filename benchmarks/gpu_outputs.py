@@ -1,9 +1,9 @@
 """Run what the PyTorch notebooks have for a GPU on this machine's, and record what it prints.
 
-``python3 -m tools.gpu_outputs`` writes book/records/gpu-torch.json, from which `make run` takes
-these outputs on any machine.  The one with the GPU needs no more than the repository, Python 3.10
-or later, torch, numpy and, in D2L_GRU_DATA, the folder with the corpus.  With ``--cpu``, the cells
-are tried out, and the record is printed.
+``python3 -m benchmarks.gpu_outputs`` writes book/records/gpu-torch.json, from which `make run`
+takes these outputs on any machine.  The one with the GPU needs no more than the repository, Python
+3.10 or later, torch, numpy and, in D2L_GRU_DATA, the folder with the corpus.  With ``--cpu``, the
+cells are tried out, and the record is printed.
 """
 
 import contextlib

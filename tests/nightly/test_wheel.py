@@ -1,5 +1,6 @@
 """The package as others get it: built, installed elsewhere, without a network, and used."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 from tools_of_the_build import ROOT
+
+from d2l_gru.__main__ import main
+from d2l_gru.install import faults
 
 NO_NETWORK = "http://127.0.0.1:9"  # nothing listens there
 BLOCKS = re.findall(
@@ -109,6 +113,18 @@ def test_each_command_runs(run):
     _, out, _ = run("bash", COMMANDS)
     assert re.search(r"^Perplexity .* of each of 2 workers\n", out, re.MULTILINE)
     assert out.splitlines()[-1].startswith("names") and len(out.splitlines()[-1]) == 9
+
+
+def test_this_machine_can_train_and_json_says_the_same(capsys):
+    assert main(["doctor"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line[0] != " "]
+    assert main(["doctor", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is True and lines.pop() == "Training can run."
+    rows = [f"{row['state']:5}  {row['subject']}: {row['says']}" for row in report["findings"]]
+    assert rows == lines and any(row.startswith("OK     computing: ") for row in rows)
+    if version := faults.version_of("torch"):
+        assert any(re.match(f"OK     PyTorch: {re.escape(version)}, on .", row) for row in rows)
 
 
 def test_a_type_checker_knows_the_public_names(run, tmp_path):

@@ -2,7 +2,7 @@
 
 import re
 
-from small_book import book, build, list_pages
+from small_book import book, build
 
 # One line each, by itself or in a paragraph: what a slip leaves on a page, or takes from it.
 SLIPS = {
@@ -82,22 +82,6 @@ def failed(source, builder="html"):
     return done.stdout.strip().split("\n")[-1]
 
 
-def test_what_looks_like_a_cell_and_would_not_run_is_refused(tmp_path):
-    pages = {f"page{n}": f"# Title\n\n{text}\n" for n, text in enumerate(NO_CELLS)}
-    said = build(book(tmp_path, pages), "html").stdout
-    for name, words in zip(pages, NO_CELLS.values(), strict=True):
-        assert re.search(rf"chapters/{name}.md:\d+: WARNING: .*{words}", said), (name, said)
-
-
-def test_a_page_of_sphinx_takes_the_place_of_no_chapter(tmp_path):
-    pages = {"search": "# Beam search\n", "genindex": "# General indices\n"}
-    source = book(tmp_path, pages)
-    said = "chapters/{0}.md: Sphinx makes a page {0} of its own; rename the chapter"
-    assert failed(source) == said.format("genindex")
-    list_pages(source, ["search"], [])
-    assert failed(source) == said.format("search")
-
-
 def test_what_ends_a_build_names_the_page(tmp_path):
     source = book(tmp_path, {"one": "# One\n\nWords.\n\nNot $\\nosuch{a}$.\n", "two": "Words.\n"})
     assert re.match(r"chapters/one.md:9: .*\\nosuch\{a\}$", failed(source))
@@ -106,9 +90,19 @@ def test_what_ends_a_build_names_the_page(tmp_path):
     assert "two-torch.ipynb cannot be read: Notebook does not appear to be JSON" in failed(source)
 
 
-def test_a_notebook_of_other_text_keeps_its_own_lines(tmp_path):
-    source = book(tmp_path, {"one": "# One\n\n{nosuch}`x`\n"})
+def test_a_page_of_sphinx_takes_the_place_of_no_chapter(tmp_path):
+    said = "chapters/search.md: Sphinx makes a page search of its own; rename the chapter"
+    assert failed(book(tmp_path, {"search": "# Beam search\n"})) == said
+
+
+def test_what_looks_like_a_cell_is_refused_and_a_notebook_alone_keeps_its_own_lines(tmp_path):
+    """Of a page with other text by now, and of one that is no more."""
+    pages = {f"page{n}": f"# Title\n\n{text}\n" for n, text in enumerate(NO_CELLS)}
+    alone = dict.fromkeys(("one", "two"), "# One\n\n{nosuch}`x`\n")
+    source = book(tmp_path, pages | alone)
     (source / "chapters" / "one.md").write_text("# Another\n")
-    assert "one.ipynb:10004: WARNING" in build(source, "html").stdout
-    (source / "chapters" / "one.md").unlink()
-    assert "one.ipynb:10004: WARNING" in build(source, "html", "-E").stdout
+    (source / "chapters" / "two.md").unlink()
+    said = build(source, "html").stdout
+    for name, words in zip(pages, NO_CELLS.values(), strict=True):
+        assert re.search(rf"chapters/{name}.md:\d+: WARNING: .*{words}", said), (name, said)
+    assert all(f"{name}.ipynb:10004: WARNING" in said for name in alone)

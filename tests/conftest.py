@@ -2,17 +2,14 @@
 
 import functools
 import http.server
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import frameworks
 import pytest
 from tools_of_the_build import ROOT
+from visits import Visit
 
 
 def pytest_configure():
@@ -69,21 +66,14 @@ def real_corpus():
 @pytest.fixture(scope="session")
 def html(tmp_path_factory):
     """The folder of the pages, rendered as `make html` does, with warnings as errors."""
+    from small_book import built
+
     out = tmp_path_factory.mktemp("pages")
-    pages, forms = out / "html", out / "forms"
-    forms.mkdir()
-    (forms / "book.pdf").write_text("stands for the PDF")
-    sphinx = [Path(sys.executable).with_name("sphinx-build"), "-c", "tools", "book", "-q", "-n"]
-    env = os.environ | {"BOOK_SOURCE": ".", "BOOK_FORMS": str(forms)}
-    for builder, folder in (("slides", forms / "slides"), ("html", pages)):
-        done = subprocess.run(
-            [*sphinx, "-W", "--keep-going", "-b", builder, folder, "-d", out / builder],
-            cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        if done.returncode:
-            said = f"the book does not build without a warning:\n{done.stdout}"
-            pytest.fail(said, pytrace=False)
-    return pages
+    (out / "book.pdf").write_text("stands for the PDF")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOK_FORMS", str(out))
+        built(ROOT, "slides", out=out)
+        return built(ROOT, "html", out=out)
 
 
 @pytest.fixture(scope="session")
@@ -108,24 +98,6 @@ def server(html):
         threading.Thread(target=served.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{served.server_port}"
         served.shutdown()
-
-
-class Visit:
-    """A page in a browser, with all that went wrong in it and all that it asked for."""
-
-    def __init__(self, browser, address, **options):
-        self.context = browser.new_context(
-            **{"viewport": {"width": 1200, "height": 900}, **options}
-        )
-        self.page, self.wrong, self.asked = self.context.new_page(), [], []
-        self.page.on("console", self.note)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(address)
-
-    def note(self, message):
-        if message.type in ("error", "warning"):
-            self.wrong.append(message.text)
 
 
 @pytest.fixture

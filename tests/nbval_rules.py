@@ -1,17 +1,8 @@
 """The rules by which ``pytest --nbval`` compares the book with what its code computes now.
 
 A pytest plugin on top of nbval, which finds the notebooks and has the options.  Cells are run as
-the runner runs them, and compared by our own rules, which hold for all of them:
-
-- words and integers exactly, floats within 1e-5, or what the cell says of them (`nbval_text`);
-- figures as drawings; a stored output of another kind is refused (`nbval_outputs`);
-- in a cell tagged ``clock``, speeds and durations may differ, and in one tagged ``machine``, what
-  a machine says of itself;
-- a code cell without a stored run fails, and so does a tag or comment that nbval would take for an
-  order to compare nothing;
-- a PyTorch notebook is skipped where there is no PyTorch, a cell tagged ``gpu`` where its framework
-  finds no GPU, if its stored output is what the record says; so is one tagged ``skip-execution``;
-- a cell tagged ``corpus`` is run, but not compared, where the sample stands in for the corpus.
+the runner runs them, and compared by our own rules, which hold for all of them: CONTRIBUTING says
+which.  `nbval_text` compares words and numbers, `nbval_outputs` figures and all that a cell shows.
 """
 
 import contextlib
@@ -170,6 +161,6 @@ class BookCell(pytest.Item):
     def repr_failure(self, excinfo):
         if not isinstance(excinfo.value, CellFailure):
             return f"{excinfo.type.__name__}: {excinfo.value}"
-        first = next((line for line in self.cell.source.splitlines() if line.strip()), "(empty)")
+        first = (self.cell.source.strip() or "(empty)").splitlines()[0]
         said = re.sub(r"\x1b\[[0-9;]*m", "", str(excinfo.value))  # without colours
         return f"{self.parent.nodeid}, {self.name}: {first}\n{said}"

@@ -15,7 +15,7 @@ NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-LONGEST = 160  # characters of a line that a message shows
+SHOWN = 160  # characters of a line, in a message
 USUAL = {"rtol": 1e-5}  # of a number for which a cell says nothing else
 SVG_ATOL = 0.01  # in a drawing's own units: for matplotlib, points
 BELOW = {"rtol": 1, "atol": math.inf, "svg_atol": 10}  # the limits of a tolerance
@@ -74,15 +74,15 @@ def compare_text(stored, new, rules, glued=None):
     old, fresh = ([line.rstrip() for line in t.rstrip().split("\n")] for t in (stored, new))
     if len(old) != len(fresh):
         diff = difflib.unified_diff(old, fresh, "stored", "new", lineterm="", n=1)
-        return [f"{len(old)} lines stored, {len(fresh)} new:", *map(_shorten, diff)]
+        return [f"{len(old)} lines stored, {len(fresh)} new:", *(line[:SHOWN] for line in diff)]
     widths = [[len(n) for n in NUMBER.findall(text) if _is_float(n)] for text in (stored, new)]
     report = []
     for a, b in zip(old, fresh, strict=True):
         notes = _compare_line(a, b, rules, glued, padded=widths[0] != widths[1])
         if notes:
             at = next((i for i in range(len(a)) if a[i] != b[i : i + 1]), len(a))
-            report += [f"stored: {_shorten(a, at)}", f"new:    {_shorten(b, at)}"]
-            report += [f"        {note}" for note in notes]
+            part = slice(max(0, at - SHOWN // 2), at + SHOWN // 2)
+            report += [f"stored: {a[part]}", f"new:    {b[part]}", *(f"        {n}" for n in notes)]
     return report
 
 
@@ -159,10 +159,3 @@ def _compare_number(name, a, b, rules):
     given = rules.given.get(name, USUAL)
     allowed = " and ".join(f"{key} {value:g}" for key, value in given.items())
     return f"{a} -> {b}: relative error {relative}, allowed {allowed}"
-
-
-def _shorten(line, at=0):
-    """Cut a long line to the part around the character `at`."""
-    start = max(0, min(at - LONGEST // 2, len(line) - LONGEST))
-    part = line[start : start + LONGEST]
-    return ("…" if start else "") + part + ("…" if start + LONGEST < len(line) else "")

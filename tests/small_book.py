@@ -1,19 +1,24 @@
 """Books of a few small pages, to try the build on."""
 
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+import tempfile
 
 import jupytext
 import nbformat
 import pypdf
+import sphinx.cmd.build
 from nbformat.v4 import new_output
 from tools_of_the_build import ROOT
 
 from tools import notebook as tidied
 
+# Half of a small build is imports: a server makes them once, and each build is a fork of it.
+SPHINX = multiprocessing.get_context("forkserver")
+SPHINX.set_forkserver_preload(["small_book", "jupyter_book.config", "myst_nb", "sphinx_book_theme"])
 HEAD = "---\nkernelspec: {name: python3, display_name: any}\n---\n\n"
 TOC = """\
 format: jb-book
@@ -68,13 +73,23 @@ def book(folder, chapters, appendices=()):
 def build(source, builder, *options, out=None):
     """Build a book, in its folder unless said; return what was said, and the status."""
     out = out or source / "out"
-    command = [Path(sys.executable).with_name("sphinx-build"), "-b", builder, "-c", "tools"]
-    command += [source / "book", out / builder, "-d", out / f".{builder}"]
-    return subprocess.run(
-        [*command, "-q", "-n", "-W", "--keep-going", *options],
-        cwd=ROOT, env=os.environ | {"BOOK_SOURCE": str(source)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    words = ["-b", builder, "-c", "tools", f"{source}/book", f"{out}/{builder}"]
+    words += ["-d", f"{out}/.{builder}", "-q", "-n", "-W", "--keep-going", *options]
+    env = os.environ | {"BOOK_SOURCE": str(source)}
+    with tempfile.NamedTemporaryFile("r+") as said:
+        process = SPHINX.Process(target=_sphinx, args=(words, env, said.name))
+        process.start()
+        process.join()
+        return subprocess.CompletedProcess(words, process.exitcode, said.read())
+
+
+def _sphinx(words, env, said):
+    os.chdir(ROOT)
+    os.environ.update(env)
+    with open(said, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.exit(sphinx.cmd.build.main(words))
 
 
 def built(source, builder, *options, out=None):

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import nbval_rules
@@ -56,10 +57,6 @@ def judge(pytester, capsys, monkeypatch):
         return [(r.outcome, r.longrepr[2] if r.skipped else r.longreprtext) for r in told]
 
     return run
-
-
-def outcomes(results):
-    return [outcome for outcome, _ in results]
 
 
 def error(value, *trace):
@@ -184,47 +181,44 @@ def test_a_cell_waits_as_long_as_the_runner_lets_it(pytester, options, limit):
     assert config.option.nbval_cell_timeout == limit
 
 
-def test_without_a_gpu_and_with_the_sample(judge, monkeypatch):
-    """A GPU's cells are skipped where they are as on record, those of the corpus not compared."""
-    asked = []
+NOT_ON_RECORD = "not that of book/records/gpu-torch.json"
+WITHOUT_GPU = [
+    (cell("x = 1"), "passed", ""),
+    (cell("1 / 0", count=None, tags=["gpu"]), "skipped", "MXNet finds none"),
+    (cell("on record", printed("fast\n"), tags=["gpu"]), "skipped", "MXNet finds none"),
+    (cell("on record", printed("slow\n"), tags=["gpu", "clock"]), "failed", NOT_ON_RECORD),
+    (cell("on record", count=None, tags=["gpu"]), "failed", NOT_ON_RECORD),
+    (cell("not on record", printed("fast\n"), tags=["gpu"]), "failed", NOT_ON_RECORD),
+    (cell("x = 28; print(x)", printed("29\n"), tags=["corpus"]), "skipped", "not the sample's"),
+    (cell("print(x)", printed("28\n")), "passed", ""),
+    (cell("1 / 0", printed("1\n"), tags=["corpus"]), "failed", "ZeroDivisionError"),
+]
+WITH_GPU = [
+    (cell("print(1)", printed("1\n"), tags=["gpu"]), "passed", ""),
+    (cell("print(2)", printed("3\n"), tags=["gpu"]), "failed", "3 -> 2"),
+    (cell("print(4)", count=None, tags=["gpu"]), "skipped", "no stored output"),
+]
+
+
+@pytest.mark.parametrize("cells, there", [(WITHOUT_GPU, False), (WITH_GPU, True)])
+def test_cells_of_a_gpu_and_of_the_corpus(judge, monkeypatch, cells, there):
+    """The sample is the corpus here; without a GPU, what is stored must be what is on record."""
+    asked, records = [], {"on record": "fast\n", "print(1)": "1\n", "print(2)": "3\n"}
+    records = {digest(source): text for source, text in records.items()}
     monkeypatch.setenv("D2L_GRU_DATA", "sample")
-    monkeypatch.setattr(nbval_rules, "has_gpu", lambda torch: asked.append(torch) or False)
-    monkeypatch.setattr(nbval_rules, "recorded", lambda *_: {digest("on record"): "fast\n"})
-    results = judge(
-        cell("x = 1"),
-        cell("1 / 0", count=None, tags=["gpu"]),
-        cell("on record", printed("fast\n"), tags=["gpu"]),
-        cell("on record", printed("slow\n"), tags=["gpu", "clock"]),
-        cell("on record", count=None, tags=["gpu"]),
-        cell("not on record", printed("fast\n"), tags=["gpu"]),
-        cell("x = 28; print(x)", printed("29\n"), tags=["corpus"]),
-        cell("print(x)", printed("28\n")),
-        cell("1 / 0", printed("1\n"), tags=["corpus"]),
-    )
-    skipped, failed = ["skipped"], ["failed"]
-    assert outcomes(results) == ["passed", *2 * skipped, *3 * failed, "skipped", "passed", "failed"]
-    assert all("not that of book/records/gpu-torch.json" in said for _, said in results[3:6])
-    assert "MXNet finds none" in results[1][1] and "not the sample's" in results[6][1]
-    assert asked == [False], "once, and only since a cell needs one"
-
-
-def test_with_a_gpu_its_cells_are_compared(judge, monkeypatch):
-    monkeypatch.setattr(nbval_rules, "has_gpu", lambda torch: not torch)
-    records = {digest("print(1)"): "1\n", digest("print(2)"): "3\n"}
+    monkeypatch.setattr(nbval_rules, "has_gpu", lambda torch: asked.append(torch) or there)
     monkeypatch.setattr(nbval_rules, "recorded", lambda *_: records)
-    results = judge(
-        cell("print(1)", printed("1\n"), tags=["gpu"]),
-        cell("print(2)", printed("3\n"), tags=["gpu"]),
-        cell("print(4)", count=None, tags=["gpu"]),
-    )
-    assert outcomes(results) == ["passed", "failed", "skipped"]
-    assert "no stored output" in results[2][1]
+    results = judge(*(one for one, *_ in cells))
+    for (one, outcome, part), (got, said) in zip(cells, results, strict=True):
+        assert got == outcome and part in said, one.source
+    assert asked == [False], "of MXNet, once, and only since a cell needs one"
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_pytorch_s_notebooks_ask_pytorch_for_a_gpu(monkeypatch, torch, there):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
-    monkeypatch.setattr("d2l_gru.try_gpu", None)
+def test_pytorch_s_notebooks_ask_pytorch_for_a_gpu(monkeypatch, there):
+    torch = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: there))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "d2l_gru", None)
     assert nbval_rules.has_gpu.__wrapped__(True) == there
 
 

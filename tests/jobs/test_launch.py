@@ -61,9 +61,7 @@ def test_a_job_ends_with_the_numbers_of_one_process(folder, capfd):
             ["--checkpoints", "a run"],
             "ssh",
             (1, 2),
-            [
-                "/usr/bin/env", '"D2L_GRU_DEVICE=cpu now"', *TRAIN, "--checkpoints", '"a run"',
-            ],
+            ["/usr/bin/env", '"D2L_GRU_DEVICE=cpu now"', *TRAIN, "--checkpoints", '"a run"'],
             {"host_file": "hosts", "host_ip": "::1", "checkpoints": "a run"},
         ),
         (
@@ -134,12 +132,10 @@ def test_ssh_cannot_enter_a_folder_of_two_words(folder, monkeypatch, capsys):
     assert capsys.readouterr().err.endswith(said)
 
 
-@pytest.mark.parametrize(
-    "word", ["plain", "", "two words", "$HOME", "`date`", '"', "\\", "a'b", "two\nlines", "ä*?"]
-)
-def test_words_reach_the_shell_as_they_are(word):
-    command = f"printf %s {launch._quoted(word)}"
-    assert subprocess.check_output(["bash", "-c", command], text=True) == word
+def test_words_reach_the_shell_as_they_are():
+    words = ["plain", "", "two words", "$HOME", "`date`", '"', "\\", "a'b", "two\nlines", "ä*?"]
+    command = " ".join(["printf '%s\\0'", *map(launch._quoted, words)])
+    assert subprocess.check_output(["bash", "-c", command], text=True) == "\0".join([*words, ""])
 
 
 CLIENT = """
@@ -183,44 +179,37 @@ def test_kubernetes_is_asked_for_a_job_for_each_process(folder, capfd, monkeypat
     assert sorted(roles) == ["scheduler", "server", "worker", "worker"]
 
 
-@pytest.mark.parametrize(
-    ("code", "described"),
-    [
-        (2, "a server ended with status 2"),
-        (-9, "a server was killed by SIGKILL"),
-        (143, "a server was killed by SIGTERM"),
-        (129, "a server was killed by SIGHUP"),
-        (128, "a server ended with status 128"),
-        (130, "a server ended with status 130"),
-    ],
-)
-def test_an_error_of_dmlc_tracker_says_who_ended_and_how(code, described):
+def of_tracker(code):
     sent = "on ['train'] {'DMLC_ROLE': 'server', 'HOME': '/'}"
-    error = RuntimeError(f"Get nonzero return code={code} {sent}")
-    assert launch._described(error) == (code, described)
-    stopped = launch._stopped_by(code)
-    assert stopped == {143: signal.SIGTERM, 129: signal.SIGHUP, 130: signal.SIGINT}.get(code)
+    return RuntimeError(f"Get nonzero return code={code} {sent}")
+
+
+def of_command(code, command):
+    return subprocess.CalledProcessError(code, command)
+
+
+MPI = "mpirun -x DMLC_ROLE worker -x DMLC_ROLE: worker"
+SSH = "ssh one 'export DMLC_ROLE=worker; export DMLC_NODE_HOST=one; train'"
 
 
 @pytest.mark.parametrize(
-    ("error", "described"),
+    ("error", "code", "described", "stopped"),
     [
-        (ValueError("so: Get nonzero return code=3"), (1, "so: Get nonzero return code=3")),
-        (subprocess.CalledProcessError(1, "train"), (1, "the scheduler ended with status 1")),
-        (
-            subprocess.CalledProcessError(
-                255, "ssh one 'export DMLC_ROLE=worker; export DMLC_NODE_HOST=one; train'"
-            ),
-            (255, "a worker on one ended with status 255"),
-        ),
-        (
-            subprocess.CalledProcessError(-15, "mpirun -x DMLC_ROLE worker -x DMLC_ROLE: worker"),
-            (-15, "a worker was killed by SIGTERM"),
-        ),
+        (of_tracker(2), 2, "a server ended with status 2", None),
+        (of_tracker(-9), -9, "a server was killed by SIGKILL", None),
+        (of_tracker(143), 143, "a server was killed by SIGTERM", signal.SIGTERM),
+        (of_tracker(129), 129, "a server was killed by SIGHUP", signal.SIGHUP),
+        (of_tracker(128), 128, "a server ended with status 128", None),
+        (of_tracker(130), 130, "a server ended with status 130", signal.SIGINT),
+        (ValueError("so: Get nonzero return code=3"), 1, "so: Get nonzero return code=3", None),
+        (of_command(1, "train"), 1, "the scheduler ended with status 1", None),
+        (of_command(255, SSH), 255, "a worker on one ended with status 255", None),
+        (of_command(-15, MPI), -15, "a worker was killed by SIGTERM", signal.SIGTERM),
     ],
 )
-def test_an_error_of_a_launcher_says_who_ended_and_how(error, described):
-    assert launch._described(error) == described
+def test_an_error_says_who_ended_and_how(error, code, described, stopped):
+    assert launch._described(error) == (code, described)
+    assert launch._stopped_by(code) == stopped
 
 
 # A process, alone.

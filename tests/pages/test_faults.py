@@ -83,22 +83,20 @@ def failed(source, builder="html"):
     return done.stdout.strip().split("\n")[-1]
 
 
-def test_what_looks_like_a_cell_and_would_not_run_is_refused(tmp_path):
-    pages = {f"page{n}": f"# Title\n\n{text}\n" for n, text in enumerate(NO_CELLS)}
-    said = build(book(tmp_path, pages), "html").stdout
-    for name, words in zip(pages, NO_CELLS.values(), strict=True):
-        assert re.search(rf"chapters/{name}.md:\d+: WARNING: .*{words}", said), (name, said)
-
-
 def test_what_ends_a_build_names_the_page(tmp_path):
     source = book(tmp_path, {"one": "# One\n\nWords.\n\nNot $\\nosuch{a}$.\n", "two": "Words.\n"})
     assert re.match(r"chapters/one.md:9: .*\\nosuch\{a\}$", failed(source))
     assert failed(source, "latex") == "chapters/two.md has no title; begin it with `# Title`"
 
 
-def test_a_notebook_of_other_text_keeps_its_own_lines(tmp_path):
-    source = book(tmp_path, {"one": "# One\n\n{nosuch}`x`\n"})
+def test_what_looks_like_a_cell_is_refused_and_a_notebook_alone_keeps_its_own_lines(tmp_path):
+    """Of a page with other text by now, and of one that is no more."""
+    pages = {f"page{n}": f"# Title\n\n{text}\n" for n, text in enumerate(NO_CELLS)}
+    alone = dict.fromkeys(("one", "two"), "# One\n\n{nosuch}`x`\n")
+    source = book(tmp_path, pages | alone)
     (source / "chapters" / "one.md").write_text("# Another\n")
-    assert "one.ipynb:10004: WARNING" in build(source, "html").stdout
-    (source / "chapters" / "one.md").unlink()
-    assert "one.ipynb:10004: WARNING" in build(source, "html", "-E").stdout
+    (source / "chapters" / "two.md").unlink()
+    said = build(source, "html").stdout
+    for name, words in zip(pages, NO_CELLS.values(), strict=True):
+        assert re.search(rf"chapters/{name}.md:\d+: WARNING: .*{words}", said), (name, said)
+    assert all(f"{name}.ipynb:10004: WARNING" in said for name in alone)

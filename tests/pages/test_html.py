@@ -9,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
-from small_book import book, built
 from tools_of_the_build import ROOT
 
 from tools.ext import edition, formulas, styles
@@ -102,6 +101,8 @@ def test_solutions_are_hidden_and_no_page_names_a_path_or_holds_a_slide(html, pa
         for solution in page.find_all("div", class_="solution"):
             assert "dropdown" in solution["class"], (path.name, solution.get_text()[:60])
         assert str(ROOT) not in str(page) and not page.find(class_="slide"), path.name
+        elsewhere = page.find("a", href=re.compile("mybinder|colab"))
+        assert not elsewhere, "the book has no public address yet"
         assert version in page.find(class_="bd-footer-content").get_text(" "), path.name
 
 
@@ -142,43 +143,6 @@ def test_pages_with_code_have_a_card_and_say_of_each_number_where_it_is_from(htm
         assert any(source in item and number.get_text() in item for item in items)
 
 
-SMALL = """# One
-
-See {eq}`two`.
-
-$$
-a
-$$ (one)
-
-$$
-b &= c \\\\
-&= d
-$$ (two)
-"""
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A page of a book that has a public address."""
-    source = book(tmp_path_factory.mktemp("small"), {"one": SMALL})
-    config = (source / "_config.yml").read_text()
-    address = "{url: https://github.com/someone/gru, branch: main, path_to_book: book}"
-    (source / "_config.yml").write_text(f"repository: {address}\n{config}")
-    return BeautifulSoup((built(source, "html") / "one.html").read_text(), "html.parser")
-
-
-def test_with_a_public_address_pages_open_elsewhere(pages, small):
-    """And without one, as now, there is no such button."""
-    elsewhere = re.compile("mybinder|colab")
-    assert [page for page in pages.values() if page.find("a", href=elsewhere)] == []
-    assert {link["href"] for link in small.find_all("a", href=elsewhere)} == {
-        "https://mybinder.org/v2/gh/someone/gru/main?urlpath=lab/tree/book/one.ipynb",
-        "https://colab.research.google.com/github/someone/gru/blob/main/book/one.ipynb",
-    }
-    install = "%pip install 'd2l_gru[cpu] @ git+https://github.com/someone/gru'"
-    assert install in small.find("a", href=re.compile("colab"))["title"]
-
-
 # Formulas.  Slides are not on the pages, nor code but for what stands above it, such as a caption.
 NOT_ON_THE_PAGE = re.compile(
     r"^(`{3,})\{(?:slide|code-cell)\}[^\n]*\n(---\n.*?\n---\n)?.*?^\1$", re.MULTILINE | re.DOTALL
@@ -209,12 +173,3 @@ def test_the_font_of_formulas_holds_every_sign_and_its_licence(html):
         there = {chr(code) for code in font.getBestCmap()}
         assert (drawn | italic | {"√"}) - there == set(), "see book/assets/formulas.css"
         assert "SIL Open Font License" in font["name"].getDebugName(13) and "MATH" in font
-
-
-def test_only_labels_give_numbers(small):
-    for name in ("align", "equation", "gather", "multline"):
-        assert "(1)" not in formulas.draw(rf"\begin{{{name}}}a=b\end{{{name}}}", display=True)
-    reference = small.select_one("article p a.reference.internal")
-    formula = small.find(id=reference["href"][1:])
-    assert formula.find(class_="eqno").get_text().startswith(reference.get_text())
-    assert formula.math["display"] == "block" and len(formula.find_all("mtr")) == 2

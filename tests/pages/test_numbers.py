@@ -165,18 +165,3 @@ def test_numbers_of_the_text_that_claim_a_measurement_are_found():
     said = undeclared("x", TEXT, {"every chapter": {"3": "", "4": ""}, "x": {"twelfth": ""}})
     assert said[0].startswith("chapters/x.md, line 18: six times\n")
     assert said[0].endswith('\nx:\n  "six times": where it comes from')
-
-
-@pytest.mark.parametrize(
-    "there, typed, number",
-    [
-        ("Rounding costs", "In half of the cases, rounding costs", "half of the"),
-        ("Rounding costs", "Eleven times as often, rounding costs", "eleven times as often"),
-        ("    caption: >-\n", "    caption: >-\n      In 37 cases:\n", "37"),
-        ("    alt: >-\n", "    alt: >-\n      In a fifth of the cases:\n", "fifth of the"),
-    ],
-)
-def test_a_new_number_in_a_chapter_is_named(there, typed, number):
-    chapter = (ROOT / "chapters" / "gates.md").read_text()
-    [said] = undeclared("gates", chapter.replace(there, typed, 1), DECLARED)
-    assert f": {number}\n" in said

@@ -42,16 +42,17 @@ each_deck = pytest.mark.parametrize("name", DECKS)
 
 
 @pytest.fixture
-def page(browser):
-    """An empty page of the size of a slide."""
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
-    yield context.new_page()
-    context.close()
+def measure(visit):
+    """Return a function that opens a deck and measures its slides."""
 
+    def go(name):
+        went = visit(f"slides/{name}", viewport={"width": WIDTH, "height": HEIGHT})
+        measured = went.page.evaluate(MEASURE)
+        assert went.wrong == []
+        assert all(address.startswith(("file:", "data:")) for address in went.asked)
+        return measured
 
-def measure(page, path):
-    page.goto(path.as_uri())
-    return page.evaluate(MEASURE)
+    return go
 
 
 def test_chapters_with_slides_have_a_deck_and_no_other_page(html):
@@ -81,28 +82,29 @@ def test_a_deck_holds_what_the_chapter_marks(html, name):
 
 
 @each_deck
-def test_no_slide_overflows(page, html, name):
-    measured = measure(page, html / "slides" / f"{name}.html")
+def test_a_deck_opens_without_a_fault_and_no_slide_overflows(measure, name):
+    measured = measure(name)
     assert [slide["title"] for slide in measured[1:]] and len(measured) == len(MARKED[name]) + 1
     for slide in measured:
         assert slide["bottom"] <= HEIGHT - 10 and slide["right"] <= WIDTH - 40, slide
         assert slide["images"] and not slide["raw"], slide
 
 
-def test_the_measure_sees_an_overflow(page, html):
+def test_the_measure_sees_an_overflow(measure, html):
     text = (html / "slides" / f"{DECKS[0]}.html").read_text()
     bad = html / "slides" / "bad.html"
     tall, wide = '<div style="height: 900px"></div>', "<p style='width: 1400px'>x</p>{ref}`x`"
     bad.write_text(text.replace("</h2>", "</h2>" + tall, 1).replace("<h2>", f"{wide}<h2>", 1))
-    measured = measure(page, bad)
+    measured = measure("bad")
     bad.unlink()
     assert max(slide["bottom"] for slide in measured) > HEIGHT
     assert max(slide["right"] for slide in measured) > WIDTH
     assert "{ref}" in [slide["raw"] for slide in measured]
 
 
-def test_a_deck_prints_one_page_a_slide(page, html, tmp_path):
-    page.goto((html / "slides" / f"{DECKS[0]}.html").as_uri() + "?print-pdf")
+def test_a_deck_prints_one_page_a_slide(visit, tmp_path):
+    page = visit(f"slides/{DECKS[0]}").page
+    page.goto(page.url.split("#")[0] + "?print-pdf")
     page.locator(".pdf-page").last.wait_for()
     page.evaluate("document.fonts.ready")
     page.pdf(path=tmp_path / "deck.pdf", prefer_css_page_size=True)

@@ -1,13 +1,14 @@
-"""Cells in two frameworks, side by side in tabs: on small pages of its own, and in a browser."""
+"""Small pages with a public address: cells in two frameworks side by side in tabs, and formulas."""
 
 import json
 import re
 import sys
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from small_book import book, build, built
+
+from tools.ext import formulas
 
 
 def cell(source, *tags, **mystnb):
@@ -69,12 +70,29 @@ GPU = f"""
 ANSWER = "# Answer\n\n```{solution} ex-asked\n:label: so-asked\nFour.\n```\n"
 ASK = "# Ask\n\n```{exercise}\n:label: ex-asked\nWhat is 2 + 2?\n```\n"
 ASK += "It is {glue:text}`gates.ipynb::number:s`.\n"
+NOTATION = """# Notation
+
+See {eq}`two`.
+
+$$
+a
+$$ (one)
+
+$$
+b &= c \\\\
+&= d
+$$ (two)
+"""
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     chapters = {"gates": GATES, "gpu": GPU, "answer": ANSWER, "ask": ASK}
-    return book(tmp_path_factory.mktemp("tabs"), chapters, {"notation": "# Notation\n\nText.\n"})
+    folder = book(tmp_path_factory.mktemp("tabs"), chapters, {"notation": NOTATION})
+    address = "{url: https://github.com/someone/gru, branch: main, path_to_book: book}"
+    config = (folder / "_config.yml").read_text()
+    (folder / "_config.yml").write_text(f"repository: {address}\n{config}")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -188,13 +206,24 @@ def test_keys_reach_the_tabs_and_turn_them_all(visit):
     assert visible(page) == ["PyTorch"] * 5
 
 
-@pytest.mark.parametrize("scheme, chosen", [("light", "PyTorch"), ("dark", "MXNet")])
-def test_axe_finds_no_fault_in_tabs(visit, scheme, chosen):
-    page = visit("gates", color_scheme=scheme, viewport={"width": 360, "height": 740}).page
-    page.locator("label", has_text=chosen).first.click()
-    found = Axe().run(page).response["violations"]
-    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+def test_with_a_public_address_a_page_opens_elsewhere(page):
+    elsewhere = re.compile("mybinder|colab")
+    assert {link["href"] for link in page.find_all("a", href=elsewhere)} == {
+        "https://mybinder.org/v2/gh/someone/gru/main?urlpath=lab/tree/book/gates.ipynb",
+        "https://colab.research.google.com/github/someone/gru/blob/main/book/gates.ipynb",
+    }
+    install = "%pip install 'd2l_gru[cpu] @ git+https://github.com/someone/gru'"
+    assert install in page.find("a", href=re.compile("colab"))["title"]
+
+
+def test_only_labels_give_numbers(html):
+    page = BeautifulSoup((html / "notation.html").read_text(), "html.parser")
+    for name in ("align", "equation", "gather", "multline"):
+        assert "(1)" not in formulas.draw(rf"\begin{{{name}}}a=b\end{{{name}}}", display=True)
+    reference = page.select_one("article p a.reference.internal")
+    formula = page.find(id=reference["href"][1:])
+    assert formula.find(class_="eqno").get_text().startswith(reference.get_text())
+    assert formula.math["display"] == "block" and len(formula.find_all("mtr")) == 2
 
 
 def test_slides_speak_mxnet_and_a_deck_without_slides_goes(source):
@@ -234,14 +263,15 @@ def test_on_paper_pytorch_and_solutions_are_at_the_end(source):
 
 def test_another_run_of_a_notebook_renews_the_pages_that_show_it(source, html):
     """Of the twins, and of a page that another one places numbers of."""
-    for name, old, new, shown in (
-        ("gpu-torch", "torch here says", "new words of", "gpu"),
-        ("gates", "glued by mxnet", "glued anew", "ask"),
-    ):
+    edits = {
+        "gpu-torch": ("torch here says", "new words of", "gpu"),
+        "gates": ("glued by mxnet", "glued anew", "ask"),
+    }
+    for name, (old, new, _) in edits.items():
         path = source / "book" / f"{name}.ipynb"
         path.write_text(path.read_text().replace(old, new))
-        built(source, "html")
-        assert new in (html / f"{shown}.html").read_text()
+    built(source, "html")
+    assert all(new in (html / f"{page}.html").read_text() for _, new, page in edits.values())
 
 
 def test_notebooks_that_part_are_named(source, html):

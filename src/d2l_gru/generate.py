@@ -30,7 +30,7 @@ def of_words(vocab):
 
 
 def is_reserved(token):
-    """Whether a token stands for no text, as ``<unk>`` and ``<pad>`` do."""
+    """Whether a token represents no text, as ``<unk>`` and ``<pad>`` do."""
     return isinstance(token, str) and re.fullmatch("<.+>", token) is not None
 
 

@@ -74,7 +74,7 @@ class LiveFigure:
 
 
 class PerplexityCurve(LiveFigure):
-    """The perplexity over the epochs, redrawn while training goes on in a live notebook.
+    """The perplexity over the epochs, redrawn during training in a live notebook.
 
     Use it as a context manager, and pass it to `train` as `on_epoch`.  At the end it shows the
     whole curve, once, in any notebook; elsewhere it shows nothing, but `figure` still holds the

@@ -78,7 +78,7 @@ def _parts():
 
 
 def _try(code):
-    """Run `code` in a process of its own, which may crash or hang.
+    """Run `code` in a separate process, which may crash or hang.
 
     Returns:
         (whether it succeeded, its last line of output or errors).

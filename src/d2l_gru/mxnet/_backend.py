@@ -29,7 +29,7 @@ def make_model(setting, vocab_size, device):
 
 
 def data_parallel(models, store):
-    """Return the replicas as one model, with a job's store or, for None, one of their own."""
+    """Return the replicas as one model, with a job's store or, for None, a local one."""
     return DataParallel(models, store or "device")
 
 

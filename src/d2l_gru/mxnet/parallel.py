@@ -49,7 +49,7 @@ class DataParallel:
             raise ValueError(f"replicas differ in shape: {shapes[0]} and {differing[0]}")
         self.devices = [params[0].ctx for params in self.params]
         if len(set(self.devices)) < len(self.devices):
-            raise ValueError(f"each replica needs a device of its own, not {self.devices}")
+            raise ValueError(f"each replica needs its own device, not {self.devices}")
         if isinstance(kvstore, str) and kvstore not in STORES:
             raise ValueError(f"kvstore must be one of {', '.join(STORES)}, not {kvstore!r}")
         self.store = mxnet.kv.create(kvstore) if isinstance(kvstore, str) else kvstore

@@ -4,22 +4,22 @@
 .PHONY: help book test nightly chapter run html pdf slides serve reproduce doctor records \
 	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
-# Variables of the outside that would bring other packages into .venv or ours elsewhere, or have
-# Python compile our own at each start.
+# Environment variables that would bring other packages into .venv or ours elsewhere, or make
+# Python compile ours at each start.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER \
 	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON
-# make STRICT=1: read every page anew.
+# make STRICT=1: read every page again.
 STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python.
 PYTHON ?=
-# make pdf PAPER=letter: the size of the paper, a4 unless said.
+# make pdf PAPER=letter: the size of the paper, a4 by default.
 PAPER ?= a4
 # make test ARGS="-k vocab": arguments for the program that is run.
 ARGS ?=
 
 BIN := .venv/bin
 DEBIAN = $(BIN)/python -m tools.debian
-# What all pages are made with, and what they show.
+# What all pages are made with, and their contents.
 COMMON = _config.yml tools/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
 SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gru/*/*.py)
 # Nothing is published with a warning, and Ctrl-C prints no traceback.
@@ -28,9 +28,9 @@ SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, sign
 STRICTLY = -W --keep-going $(if $(STRICT)$(filter $(COMMON),$?),-E -a)
 # One build at a time, with the lock of tools/run.py.
 ALONE = mkdir -p _build && { flock -n _build/.lock true || \
-	echo 'Another build is at work here: waiting for it.'; } && flock _build/.lock $(MAKE) -s
-# $(call RENDER,html): Sphinx works aside, from the start where it was interrupted, since it takes
-# half a page for a whole one; then all pages take the place of the old.
+	echo 'Another build is running here: waiting for it.'; } && flock _build/.lock $(MAKE) -s
+# $(call RENDER,html): Sphinx works in a separate folder, from the start if it was interrupted,
+# because it takes half a page for a whole one; then all new pages replace the old.
 RENDER = rm _build/aside/$1.done 2>/dev/null || rm -rf _build/aside/$1 _build/aside/$1.doctrees; \
 	$(SPHINX) $(STRICTLY) -b $1 -d _build/aside/$1.doctrees _build/aside/$1 && \
 	rm -rf _build/aside/new && cp -r _build/aside/$1 _build/aside/new && \
@@ -45,7 +45,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo 'Variables: STRICT=1, PYTHON=python3.12, ARGS="..."'
 
-book: setup ## make the book: set up, run what is stale, render pages, slides and PDF
+book: setup ## build the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python -m tools.run $(ARGS)
 	@if $(DEBIAN) tex; then $(MAKE) -s html PRINT=1; else $(MAKE) -s html; fi
 	@$(DEBIAN) --say tex torch
@@ -56,17 +56,17 @@ test: setup ## run the unit tests, and every chapter against its stored outputs
 	@status=0; $(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(TESTS) $(ARGS) || status=$$?; \
 		$(DEBIAN) --say tex browser torch; exit $$status
 
-nightly: ## that, and what takes longer: tests/nightly, mutants, damaged files, other processors
+nightly: ## run that and the longer tests: tests/nightly, mutants, damaged files, other processors
 	@$(MAKE) -k TESTS="book tests" test mutants coverage fuzz links processors
 
-chapter: ## begin a page with all that a page can have: NAME=my-page
+chapter: ## start a page with one of everything that a page can have: NAME=my-page
 	@echo '$(NAME)' | grep -qE '^[[:alnum:]_-]+$$' || \
 		{ echo 'make chapter NAME=my-page: letters, digits, - and _'; exit 1; }
-	@test ! -e chapters/$(NAME).md || { echo 'chapters/$(NAME).md is there already'; exit 1; }
+	@test ! -e chapters/$(NAME).md || { echo 'chapters/$(NAME).md already exists'; exit 1; }
 	@sed 's/NAME/$(NAME)/g' tools/chapter.md > chapters/$(NAME).md
 	@awk '/- caption:/ && ++part == 2 {print "      - file: $(NAME)"} 1' book/_toc.yml \
 		> book/_toc.new && mv book/_toc.new book/_toc.yml
-	@echo 'Edit chapters/$(NAME).md; `make serve` shows it. book/_toc.yml has its place in the book.'
+	@echo 'Edit chapters/$(NAME).md; `make serve` shows it. book/_toc.yml sets its place in the book.'
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
 	@$(BIN)/python -m tools.run $(ARGS)
@@ -85,7 +85,7 @@ slides: setup ## make a deck of slides for each chapter, in _build/slides
 	@$(ALONE) _build/slides/.done
 	@echo 'The slides:' _build/slides/*.html
 
-pdf: setup ## print the stored notebooks, _build/book.pdf (PAPER=letter)
+pdf: setup ## typeset the stored notebooks as _build/book.pdf (PAPER=letter)
 	@$(BIN)/python -m tools.check
 	@$(DEBIAN) tex
 	@rm -f _build/latex/.done  # which may have been on other paper
@@ -104,40 +104,40 @@ serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon a
 	@$(BIN)/python -m tools.preview -c tools book _build/serve -q -n \
 		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' $(ARGS)
 
-reproduce: setup ## run CHAPTER=gates and compare: do its stored outputs come out again?
+reproduce: setup ## rerun CHAPTER=gates and compare its outputs with the stored ones
 	@$(BIN)/pytest --nbval -q book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb) $(ARGS)
 
-doctor: setup ## say what this machine has and lacks for training, the PDF and the tests of pages
+doctor: setup ## report what this machine has and lacks for training, the PDF and the tests of pages
 	@status=0; $(BIN)/python -m d2l_gru doctor $(ARGS) || status=$$?; \
 		$(DEBIAN) --say tex browser torch; exit $$status
 
-records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
+records: bench ## repeat all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py
 	$(BIN)/python benchmarks/export_weights.py
 	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m benchmarks.gpu_outputs; \
 		else echo 'No GPU here: book/records/gpu-torch.json stays as it is.'; fi
 
-gpu-build: setup ## install MXNet's GPU build aside, 5 GB, and test it with a stand-in for the driver
+gpu-build: setup ## install MXNet's GPU build separately, 5 GB, and test it with a stand-in for the driver
 	test -x _build/gpu-build/bin/python || $(BIN)/python -m venv _build/gpu-build
 	_build/gpu-build/bin/python -m pip install -q --no-deps --require-hashes -r requirements/gpu.txt
 	D2L_GRU_GPU_BUILD=_build/gpu-build/bin/python $(BIN)/pytest -m gpu_build $(ARGS)
 
-torch: setup ## install PyTorch, where the set-up could not
+torch: setup ## install PyTorch, if the set-up could not
 	@$(BIN)/python -m tools.setup --torch
 
-unit: setup ## run the unit tests of the package alone
+unit: setup ## run only the unit tests of the package
 	$(BIN)/pytest tests/package $(SIDE_BY_SIDE) $(ARGS)
 
-fuzz: setup ## give twenty thousand damaged files to all that reads files
+fuzz: setup ## feed twenty thousand damaged files to all code that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/nightly/test_fuzz.py $(ARGS)
 
-mutants: setup ## change the package in six thousand small ways: does a quick test notice each?
+mutants: setup ## make six thousand small changes to the package; a quick test must detect each
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/package tests/jobs -p mutants -p no:terminal -p no:xdist $(ARGS)
 
 processors: setup ## check the notebooks as older, smaller and busier machines would (ARGS="-k gates")
 	$(BIN)/pytest tests/processors.py -v $(ARGS)
 
-coverage: setup ## say which lines and branches of the package no test reaches; fail under 98 %
+coverage: setup ## report which lines and branches of the package no test reaches; fail under 98 %
 	@rm -rf _build/coverage && mkdir -p _build/coverage
 	$(BIN)/coverage run -m pytest tests/package tests/jobs tests/nightly -q \
 		--ignore tests/nightly/test_guard.py $(ARGS)
@@ -148,29 +148,29 @@ lint: setup ## check the style of the code, and the types of the package
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-lock: setup ## pin requirements/*.txt anew from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: setup ## pin requirements/*.txt again from pyproject.toml (ARGS=--upgrade for newer versions)
 	for kind in cpu gpu; do $(PIN) --universal --python-version 3.10 $(ARGS) \
 		pyproject.toml --extra $$kind --group book -o requirements/$$kind.txt || exit 1; done
 	for peers in d2l xla; do $(PIN) --python-version 3.11 $(ARGS) \
 		--group bench-$$peers -o requirements/bench-$$peers.txt || exit 1; done
 	echo d2l==0.17.6 | $(PIN) --no-deps - >> requirements/bench-d2l.txt
 
-bench: setup ## measure the speed of training side by side with others, book/records/speed.json
+bench: setup ## measure training speed side by side with other programs, book/records/speed.json
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
-links: setup ## ask every address that the pages name whether it answers
+links: setup ## check that every address on the pages answers
 	@$(SPHINX) -b linkcheck _build/links -d _build/links.doctrees >/dev/null 2>&1 || true
 	@grep -v '\[\(unchecked\|local\)\]' _build/links/output.txt || echo 'All addresses answer.'
 
-sbom: setup ## list all that the book is built with, as a bill of materials: _build/sbom.json
+sbom: setup ## write a bill of materials of all that the book is built with: _build/sbom.json
 	@mkdir -p _build
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml -o _build/sbom.json $(BIN)/python
 	@echo 'The bill of materials (CycloneDX): _build/sbom.json'
 
-setup: ## make .venv, if need be
+setup: ## create .venv, if necessary
 	@command -v $(or $(PYTHON),python3) >/dev/null || \
 		{ echo "$(or $(PYTHON),python3) is not installed; the book needs Python 3.10 to 3.12"; exit 1; }
 	@$(or $(PYTHON),python3) -m tools.setup $(if $(PYTHON),--this-python)
 
-clean: ## remove what was rendered, so that every page is read anew
+clean: ## remove rendered pages, so that every page is read again
 	rm -rf $(addprefix _build/,aside html slides latex serve book.pdf)

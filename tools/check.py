@@ -1,6 +1,6 @@
-"""What would become a wrong page in silence: each with its file, its line and what to do.
+"""Find mistakes that would silently yield a wrong page, each with its file, line and fix.
 
-What MyST, Jupytext or Sphinx complain of is left to them: a build stops at their warnings.
+Mistakes that MyST, Jupytext or Sphinx report are left to them: a build stops at their warnings.
 """
 
 import difflib
@@ -23,17 +23,17 @@ VERBATIM = {"code-cell", "raw-cell", "code", "code-block", "sourcecode", "math",
 TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception
     remove-cell remove-input remove-output remove-stderr remove-stdout scroll-output skip-execution
     slide slide-output timed torch""".split()
-# What no output shows, and what the author should do.
+# What no output may show, and what the author should do.
 UNFIT = {
-    "a path of the machine that ran it; print what is the same everywhere":
+    "a path of the machine that ran it; print something that is the same everywhere":
         rf"(?<![\w./-])(?:/(?:home|root|work|tmp|Users|private|var)|{re.escape(str(ROOT))})/"
         r"|site-packages|ipykernel_\d",
     "a traceback; tag the cell raises-exception if it is meant":
         r"Traceback \(most recent call last\)",
-    "a warning; mend what it warns of":
+    "a warning; fix its cause":
         r"\b\w*Warning: |\[\d\d:\d\d:\d\d\] \S+\.(?:cc|cu|h):\d+:|WARNING",
-    "a picture that no test compares; draw it as SVG": r"image/(?:png|jpeg|gif)|application/pdf",
-    "a widget, of which a page shows nothing; leave it out (tqdm(..., disable=True))":
+    "an image that no test compares; draw it as SVG": r"image/(?:png|jpeg|gif)|application/pdf",
+    "a widget, which a page cannot show; leave it out (tqdm(..., disable=True))":
         "widget-view",
     "text that overwrites itself, as a progress bar does; leave it out (tqdm(..., disable=True))":
         r"\d%\||[\r\b](?!\n)",
@@ -45,7 +45,7 @@ def check(root, names=()):
 
     Args:
         root: the folder that holds `chapters` and `book`.
-        names: of the chapters to read; all unless given.
+        names: of the chapters to read; all by default.
 
     Raises:
         ChapterError: with a line for each fault.
@@ -57,7 +57,7 @@ def check(root, names=()):
         if not re.fullmatch(r"\w[\w-]*", name) or name.endswith(TORCH):
             found.append(f"{where}: a name has letters, digits, - and _, no {TORCH} at its end")
         elif name in ("search", "genindex", "py-modindex"):
-            found.append(f"{where}: Sphinx makes a page {name} of its own; rename the chapter")
+            found.append(f"{where}: Sphinx makes its own page {name}; rename the chapter")
         elif listed and name not in re.findall(r"(?:file|root): *[\"']?([\w-]+)", listed):
             found.append(f"book/_toc.yml: {where} is not listed; add `- file: {name}`")
         if not names or name in names:
@@ -71,10 +71,10 @@ def in_chapter(path):
     try:
         tokens = PARSER.parse(path.read_text("utf-8"))
     except UnicodeDecodeError as error:
-        yield error.object.count(b"\n", 0, error.start) + 1, "it is not in UTF-8; save it so"
+        yield error.object.count(b"\n", 0, error.start) + 1, "it is not in UTF-8; save it as UTF-8"
         return
     if not tokens or tokens[0].type != "front_matter":
-        yield 1, "its head, YAML between two lines of ---, is not first; see CONTRIBUTING.md"
+        yield 1, "its head, YAML between two --- lines, must come first; see CONTRIBUTING.md"
         return
     titles = [token for token in tokens if (token.type, token.tag) == ("heading_open", "h1")]
     for title in titles[1:]:
@@ -91,7 +91,7 @@ def in_fences(tokens, first):
         if token.type == "html_block" and not token.content.startswith("<!--"):
             for at, words in enumerate(token.content.splitlines(), first + token.map[0]):
                 if BEGINS_FENCE.match(words):
-                    yield at, "it belongs to the HTML above; leave a line empty between them"
+                    yield at, "it belongs to the HTML above; leave an empty line between them"
         if token.type not in ("fence", "colon_fence"):
             continue
         line, lines = first + token.map[0], token.content.split("\n")
@@ -101,7 +101,7 @@ def in_fences(tokens, first):
             at for at, words in enumerate(lines, line + 1) if words.startswith(token.markup + "{")
         )
         if verbatim and (at := next(within, None)):
-            yield at, f"a fence begins here, and that of line {line} has not ended; close it"
+            yield at, f"a fence begins here, but the one in line {line} has not ended; close it"
         elif token.info.strip().startswith("{code-cell} ") and not PYTHON.search(token.info):
             yield line, f"{token.info.split()[1]} would be run as Python; write ipython3"
         elif token.map[1] - token.map[0] <= len(lines):
@@ -111,7 +111,7 @@ def in_fences(tokens, first):
 
 
 def refuse_lost(notebook):
-    """Raise if a cell, as written, has what neither a page nor a test would heed."""
+    """Raise if a cell contains something that pages and tests would ignore."""
     for cell in notebook.cells:
         if cell.cell_type == "raw":
             raise ChapterError("a raw cell is shown nowhere; write Markdown or a code cell")
@@ -122,7 +122,7 @@ def refuse_lost(notebook):
             if near := difflib.get_close_matches(tag, TAGS, n=1, cutoff=0.8):
                 raise ChapterError(f"code cell {number}: there is no tag {tag}; write {near[0]}")
         if lost := cell.metadata.keys() - {*KEPT_METADATA}:
-            raise ChapterError(f"code cell {number}: no page heeds its option {min(lost)!r}")
+            raise ChapterError(f"code cell {number}: pages ignore its option {min(lost)!r}")
 
 
 def refuse_unfit(notebook):
@@ -157,6 +157,6 @@ if __name__ == "__main__":
         check(ROOT)
         for path in sorted((ROOT / "chapters").glob("*.md")):
             if not (ROOT / "book" / f"{path.stem}.ipynb").is_file():
-                raise ChapterError(f"chapters/{path.name}: it was never run; call `make run`")
+                raise ChapterError(f"chapters/{path.name}: it was never run; run `make run`")
     except ChapterError as error:
         sys.exit(str(error))

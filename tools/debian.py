@@ -1,8 +1,8 @@
-"""Install Debian packages where we may, and say which command would where we may not.
+"""Install Debian packages if permitted, and otherwise print the command that would.
 
 ``python3 -m tools.debian tex browser`` installs what the PDF and the tests of the pages need and
-this machine lacks, and fails where something is missing still; with ``--say`` it names that, and
-what would install it.  Standard library only, since it runs before .venv is there.
+this machine lacks, and fails if something is still missing; with ``--say`` it names the missing
+packages and the command.  Standard library only, because it runs before .venv exists.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 SHARE = Path("/usr/share")
-# What shows that a package is there: a program, or a file below SHARE.
+# What shows that a package is installed: a program, or a file below SHARE.
 SETS = {
     "tex": {
         "texlive-xetex": "xelatex",
@@ -29,7 +29,7 @@ SETS = {
     "browser": {"chromium": "chromium"},
 }
 WITHOUT = {"tex": "there is no PDF, and its tests are skipped", "browser": "tests are skipped"}
-TORCH = "PyTorch is missing: its chapters keep what is stored, its tests are skipped. make torch"
+TORCH = "PyTorch is missing: its cells keep stored outputs, its tests are skipped. Fix: make torch"
 
 
 def ask(*command):

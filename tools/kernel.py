@@ -14,7 +14,7 @@ from nbclient.util import run_sync
 from tools.notebook import LIMIT, START, tags
 
 # A stream sends what it holds every now and then.  Without this, the order in which two of them
-# arrive would be an accident: here, whoever writes has the other send first.
+# arrive would be arbitrary: here, each stream makes the other send before it writes.
 STARTUP = """\
 def in_order():
     import sys

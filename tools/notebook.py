@@ -26,7 +26,7 @@ MEASURED = {
       | (?<=[ ]at[ ])0x[\da-f]+\b                                      # an address in memory
     """,
 }
-# What nbval would take for an order to compare nothing.
+# What would tell nbval to compare nothing.
 SWITCHES = re.compile(r"(?i:nbval|pytest[_-]validate)[_-]\S*")
 
 
@@ -51,7 +51,7 @@ def switch(cell):
     """Complain of a tag or comment that would have nbval compare nothing; None without one."""
     comments = re.findall(r"^[ \t]*#+[ \t]*(\S+)[ \t]*$", cell["source"], flags=re.MULTILINE)
     found = (word for word in [*sorted(tags(cell)), *comments] if SWITCHES.fullmatch(word))
-    return next((f"{word}: no cell is exempt; take it out" for word in found), None)
+    return next((f"{word}: no cell is exempt; remove it" for word in found), None)
 
 
 def plain(text, tags):
@@ -100,7 +100,7 @@ def split(name, chapter):
             number = sum(cell.cell_type == "code" for cell in chapter.cells[: i + 1])
             raise ChapterError(
                 f"chapters/{name}.md, code cell {number}: {cell.source.strip().splitlines()[0]}\n"
-                "a cell tagged mxnet is followed directly by its one twin, tagged torch"
+                "a cell tagged mxnet must be followed directly by its one twin, tagged torch"
             )
     if not any(said):
         return {name: chapter}

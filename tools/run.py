@@ -1,8 +1,8 @@
 """Bring book/*.ipynb up to date with chapters/*.md, and run those whose outputs are stale.
 
-The markdown always wins.  Notebooks run side by side, one to a core; those with a cell tagged
-`timed` run after the others, one at a time, with all cores.  Without The Time Machine nothing runs,
-and chapters with other code stay as they are.
+The Markdown always takes precedence.  Notebooks run in parallel, one per core; those with a cell
+tagged `timed` run after the others, one at a time, with all cores.  Without The Time Machine
+nothing runs, and chapters with other code stay as they are.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from tools.notebook import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-INTERRUPTED = "interrupted; every notebook is as it was, or wholly new"
+INTERRUPTED = "interrupted; every notebook is either unchanged or complete"
 LONG = 1  # second, above which what a cell took is recorded
 ASK_DEVICE = """\
 import sys
@@ -52,13 +52,13 @@ for name in ("d2l_gru.torch", "d2l_gru"):
         print(sys.modules[name].try_gpu(), end="")
         break"""
 NEEDS = """\
-{names}: not run, and still shown as it was: its code, or what it reads, has changed, and running
+{names}: not run, and still shown as it was: its code or its inputs have changed, but running
 needs The Time Machine ({reason}).
 Set D2L_GRU_DATA to a folder with {file}, or download it: .venv/bin/python -m d2l_gru.corpus"""
 EDITED = """\
-book/{name}.ipynb was edited, and not its chapter.
-To take that over into chapters/: make run ARGS="--take {name}"
-To drop it: git checkout book/{name}.ipynb, or make run ARGS="--force {name}\""""
+book/{name}.ipynb was edited, but its chapter was not.
+To copy the edit into chapters/: make run ARGS="--take {name}"
+To discard it: git checkout book/{name}.ipynb, or make run ARGS="--force {name}\""""
 
 
 at_work = set()  # clients of kernels
@@ -85,7 +85,7 @@ class Book:
         self.notebooks = {}  # as written
         paths = {path.stem: path for path in sorted((root / "chapters").glob("*.md"))}
         if unknown := ", ".join(sorted(asked - {*paths})):
-            raise ChapterError(f"no such chapter: {unknown}; there are {', '.join(paths)}")
+            raise ChapterError(f"no such chapter: {unknown}; available: {', '.join(paths)}")
         for name, path in paths.items():
             if not asked or name in asked:
                 self.notebooks.update(self.split(path))
@@ -141,7 +141,7 @@ class Book:
             os.replace(temporary, path)
         except OSError as error:
             where = path.relative_to(self.root)
-            raise ChapterError(f"{where} cannot be written, and is as it was: {error}") from None
+            raise ChapterError(f"{where} cannot be written, and is unchanged: {error}") from None
         finally:
             temporary.unlink(missing_ok=True)
         return True
@@ -188,7 +188,7 @@ class Book:
             if stale and (self.torch or not is_torch(notebook)):
                 took = self.run(name, notebook, text, threads)
             elif stale:
-                print(f"{name}: not run, since PyTorch is missing; `make torch` installs it")
+                print(f"{name}: not run, because PyTorch is missing; `make torch` installs it")
                 stamp = last
             if stale:
                 settle(tidy(notebook), old, self.root)
@@ -204,7 +204,7 @@ class Book:
             if "gpu" in tags(cell):
                 take_recorded(cell, number, records)
                 if took and not cell.execution_count:
-                    print(f"{name}: code cell {number} has no output until a GPU's is on record")
+                    print(f"{name}: code cell {number} has no output until a GPU's is recorded")
         ran = last.get("run")
         if took:
             now = circumstances(self.root, notebook) | took
@@ -323,7 +323,7 @@ def alone(folder):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another build is at work here: waiting for it.", flush=True)
+            print("Another build is running here: waiting for it.", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -376,11 +376,11 @@ def bring_up_to_date(book, force, taken):
 def main(arguments=None, root=ROOT):
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(prog="make run", description=__doc__.split("\n")[0])
-    parser.add_argument("chapter", nargs="*", help="the name of a chapter; all without one")
-    parser.add_argument("--force", action="store_true", help="run what is not stale, too")
-    parser.add_argument("--take", metavar="NOTEBOOK", help="take its edits over into its chapter")
+    parser.add_argument("chapter", nargs="*", help="the name of a chapter; default: all")
+    parser.add_argument("--force", action="store_true", help="also run what is not stale")
+    parser.add_argument("--take", metavar="NOTEBOOK", help="copy its edits into its chapter")
     parser.add_argument(
-        "--limit", type=int, default=LIMIT, metavar="SECONDS", help=f"of a cell's run ({LIMIT})"
+        "--limit", type=int, default=LIMIT, metavar="SECONDS", help=f"for a cell's run ({LIMIT})"
     )
     options = parser.parse_args(arguments)
     try:

@@ -2,7 +2,7 @@
 
 A second run finds the stamp of the first one and does nothing.  With ``--this-python``, .venv is
 made with the Python that runs this file, even where it holds another one already.  PyTorch is tried
-once, since the book can do without it; ``--torch`` tries it again.
+once, because the book works without it; ``--torch`` tries it again.
 """
 
 import ctypes
@@ -46,7 +46,7 @@ def find_python(candidates):
 
 
 def capabilities():
-    """Return the compute capabilities of the GPUs, as the driver says them; [] without one."""
+    """Return the compute capabilities of the GPUs, as the driver reports them; [] without one."""
     said = ask("nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader") or ""
     return [float(word) for word in said.split() if re.fullmatch(r"\d+(\.\d+)?", word)]
 
@@ -79,8 +79,8 @@ def run(*commands, why="fix this and run the command again"):
 def install_torch(found, kind):
     """Install PyTorch, or exit saying how to do so later.
 
-    Its builds for the CPU are not where pip looks unless told so; uv knows the place.  The build
-    for CUDA, some gigabytes, is for GPUs alone that are too new for MXNet.
+    pip does not find its CPU builds without an option, but uv does.  The CUDA build, some
+    gigabytes, is only for GPUs that are too new for MXNet.
     """
     uv = [*UV, f"torch=={TORCH}", "--torch-backend"]
     ways = [[*PIP, "--no-deps", f"torch=={TORCH}+cpu"], [*uv, "cpu", "--no-deps"]]
@@ -101,11 +101,11 @@ def main(arguments=()):
     """Set up, or find that it was done; one at a time."""
     with (ROOT / "pyproject.toml").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        # A driver that comes or goes makes the choice of the lock anew; asking it takes too long.
+        # If a driver appears or disappears, the lock is chosen again; querying it takes too long.
         driver = "driver" if shutil.which("nvidia-smi") else "no driver"
         stamp = STAMP.read_text().splitlines() if STAMP.is_file() else []
         kind, version, *_, where = stamp if len(stamp) == 5 else [""] * 5
-        # One that was moved is made anew, since its programs name the folder they were made in.
+        # A moved one is made again, because its programs name the folder they were made in.
         whole = kind in LOCKS and where == str(ROOT) and PYTHON.exists()
         if "--this-python" in arguments and version != "{}.{}".format(*sys.version_info):
             whole = False
@@ -122,7 +122,7 @@ def set_up(kind, version, this_python):
     Returns:
         The kind, and the version of Python.
     """
-    if VENV.is_symlink():  # what it leads to is another's, and would be emptied
+    if VENV.is_symlink():  # its target belongs to another, and would be emptied
         sys.exit(f".venv is a link to {os.readlink(VENV)}: remove it, so that one is made here.")
     start, found, base = time.time(), capabilities(), PYTHON
     chosen = "gpu" if any(5 <= capability < 9 for capability in found) else "cpu"
@@ -156,4 +156,4 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.exit("\nInterrupted; the next run begins again.")
+        sys.exit("\nInterrupted; the next run starts again.")

@@ -16,12 +16,12 @@ def main(arguments=None):
         try:
             return _run(arguments)
         finally:
-            if sys.stdout is not None:  # as it is where the shell says >&-
+            if sys.stdout is not None:  # None where the shell closed it with >&-
                 sys.stdout.flush()
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # as from `| head`: what is left to print goes nowhere
+    except BrokenPipeError:  # as from `| head`: discard the rest of the output
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + signal.SIGPIPE
 

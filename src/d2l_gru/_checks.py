@@ -19,23 +19,23 @@ def check_int(name, value, minimum):
 
 
 def check_seed(seed):
-    """Return `seed` as an int; raise unless it is in [0, 2**31), of which every generator knows."""
+    """Return `seed` as an int; raise unless it is in [0, 2**31), which every generator accepts."""
     if (seed := check_int("seed", seed, 0)) >= 2**31:
         raise ValueError(f"seed must be < 2**31, not {seed}")
     return seed
 
 
-def check_number(name, value):
-    """Return `value`; raise TypeError unless it is a real number."""
+def check_number(name, value, kind="a number"):
+    """Return `value`; raise TypeError unless it is a real number, which the error calls `kind`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, not {value!r}")
+        raise TypeError(f"{name} must be {kind}, not {value!r}")
     return value
 
 
 def check_positive(name, value):
     """Return `value` as a float; raise unless it is a finite number above 0."""
-    check_number(f"{name}, which is > 0,", value)
-    if not 0 < value <= sys.float_info.max:  # a whole number can be larger, and finite
+    check_number(name, value, "a positive number")
+    if not 0 < value <= sys.float_info.max:  # an int can be finite and too large for a float
         raise ValueError(f"{name} must be finite and > 0, not {value}")
     return float(value)
 
@@ -54,26 +54,26 @@ def check_context(device):
 
 
 def check_device(name, array, device):
-    """Raise ValueError unless `array`, of any framework, lies on `device`."""
+    """Raise ValueError unless `array`, of any framework, is on `device`."""
     if (where := device_of(array)) != device:
         raise ValueError(f"{name} is on {where}, but {device} is needed")
 
 
 def device_of(array):
-    """Return where an array of MXNet (``ctx``) or PyTorch (``device``) lies."""
+    """Return the device of an array of MXNet (``ctx``) or PyTorch (``device``)."""
     return array.ctx if hasattr(array, "ctx") else array.device
 
 
 def check_token_ids(name, X, vocab_size):
     """Raise ValueError unless `X` is a 2-D array of ids in [0, vocab_size), None for no limit.
 
-    MXNet's ``one_hot`` would turn an id out of range into a row of zeros without a word.  Ids on a
-    GPU are not read back, since Python would wait for them: `check_minibatch` reads them before
-    they go there.
+    MXNet's ``one_hot`` silently turns an out-of-range id into a row of zeros.  Ids on a GPU are not
+    read back, because Python would have to wait for them: `check_minibatch` checks them before they
+    are moved there.
     """
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(
-            f"{name} must have shape (batch_size, num_steps), none of them 0, not {tuple(X.shape)}"
+            f"{name} must have shape (batch_size, num_steps), both > 0, not {tuple(X.shape)}"
         )
     if not _is_on_cpu(X):
         return
@@ -93,7 +93,7 @@ def check_minibatch(X, Y, vocab_size):
 
 
 def _is_on_cpu(X):
-    """Return whether an array of any framework lies where Python can read it at once."""
+    """Return whether an array of any framework is on the CPU, where Python can read it at once."""
     where = X.ctx if hasattr(X, "ctx") else getattr(X, "device", None)
     kind = getattr(where, "device_type", None) or getattr(where, "type", "cpu")
     return kind.startswith("cpu")

@@ -1,6 +1,6 @@
 """Public names that are loaded when they are first used.
 
-Each package lists them in its ``__init__.pyi``, so that editors and type checkers see them, too.
+Each package lists them in its ``__init__.pyi``, so that editors and type checkers see them as well.
 """
 
 import ast
@@ -29,8 +29,8 @@ def attach(package, file):
     def __getattr__(name):
         if name not in module_of:
             raise AttributeError(
-                f"module {package!r} has no attribute {name!r}; of Dive into Deep Learning it has "
-                "what the chapters on recurrent networks use"
+                f"module {package!r} has no attribute {name!r}; of Dive into Deep Learning it "
+                "provides only what the chapters on recurrent networks use"
             )
         value = getattr(importlib.import_module(module_of[name]), name)
         setattr(sys.modules[package], name, value)  # the next look-up is an ordinary one

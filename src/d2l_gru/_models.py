@@ -1,7 +1,7 @@
-"""What `train` and `predict` need of a model, whichever framework it is written in.
+"""What `train` and `predict` require of a model in either framework.
 
 They call ``model(X, state)`` and ``model.begin_state(batch_size, device)``, and read ``vocab_size``
-where there is one.  Needs no deep-learning framework.
+if the model has one.  Needs no deep-learning framework.
 """
 
 import inspect
@@ -14,9 +14,9 @@ SIZES = "(num_steps * batch_size, vocab_size)"
 def begin_state(model, batch_size, device):
     """Return the model's state before the first token.
 
-    Arguments of ``model.begin_state`` that are called ``batch_size``, ``device`` or ``ctx`` are
-    passed by name, in whatever order it takes them; others are passed by position, in the order
-    (batch_size, device).
+    Arguments of ``model.begin_state`` that are named ``batch_size``, ``device`` or ``ctx`` are
+    passed by name, whatever their order; others are passed by position, in the order (batch_size,
+    device).
 
     Raises:
         TypeError: ``begin_state`` takes other arguments.
@@ -47,7 +47,7 @@ def _binds(signature, named, *values):
 
 
 def detached(state):
-    """Return a state, an array or a list or tuple of some, cut from what computed it."""
+    """Return a state (an array, or a list or tuple of arrays) detached from its history."""
     if isinstance(state, (list, tuple)):
         return [detached(H) for H in state] if isinstance(state, list) else (*map(detached, state),)
     return state.detach()

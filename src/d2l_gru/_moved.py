@@ -1,4 +1,4 @@
-"""The modules by the names that they had before 0.2, for programs that import them so."""
+"""Aliases for the module names used before 0.2, for programs that still import them."""
 
 import importlib
 import importlib.machinery
@@ -34,7 +34,7 @@ MOVED = {
 
 
 class Finder:
-    """Find a module by its old name: the one of the new name, not a copy."""
+    """Find a module under its old name: the same module object, not a copy."""
 
     def find_spec(self, name, path=None, target=None):
         """Return the spec of a module that has moved; None for any other."""
@@ -43,13 +43,13 @@ class Finder:
         return importlib.machinery.ModuleSpec(name, self)
 
     def create_module(self, spec):
-        """Return the module by its new name."""
+        """Return the module with the new name."""
         moved = importlib.import_module(f"d2l_gru.{MOVED[spec.name.removeprefix('d2l_gru.')]}")
         spec.loader_state = moved.__spec__
         return moved
 
     def exec_module(self, module):
-        """Give back the module's own spec, in the place of which Python has put another."""
+        """Restore the module's own spec, which Python has replaced."""
         module.__spec__ = module.__spec__.loader_state
 
 

@@ -1,9 +1,9 @@
-"""What has to happen around ``import mxnet``, whoever imports it, and nothing before.
+"""What is needed around ``import mxnet``, whoever imports it, and only then.
 
-MXNet takes a second to load, and programs that use PyTorch may not have it.  So ``import d2l_gru``
-does not import MXNet.  It puts a finder in front of Python's own, which leaves every other module
-alone.  When MXNet is really loaded, the finder lets it find what it needs, and then switches it to
-NumPy semantics.
+MXNet takes a second to load, and programs that use PyTorch may not have it.  Therefore ``import
+d2l_gru`` does not import MXNet.  It installs an import finder ahead of Python's own, which ignores
+every other module.  When MXNet is actually loaded, the finder first supplies what it needs, and
+then switches it to NumPy semantics.
 """
 
 import importlib
@@ -13,7 +13,7 @@ import threading
 
 
 class Finder:
-    """Find ``mxnet`` as the finders after this one do, and act when it is loaded, not before."""
+    """Find ``mxnet`` as the later finders do, and act only when it is loaded."""
 
     def find_spec(self, name, path=None, target=None):
         """Return the spec of ``mxnet``; None for any other module, or if there is no MXNet."""
@@ -47,7 +47,7 @@ def _load(load, module):
 
 def _set_np(mxnet):
     """Turn NumPy semantics on in every thread; ``npx.set_np()`` does so in the calling one."""
-    mxnet.npx.set_np(shape=2)  # in 1.9.1, 2 stands for all threads, but arrays have no such value
+    mxnet.npx.set_np(shape=2)  # in 1.9.1, 2 means all threads, but arrays have no such value
     scope = mxnet.util._NumpyArrayScope
 
     class EveryThread(threading.local):
@@ -58,4 +58,4 @@ def _set_np(mxnet):
 
 sys.meta_path.insert(0, Finder())
 if sys.modules.get("mxnet"):
-    _set_np(importlib.import_module("mxnet"))  # waits, should another thread be importing it
+    _set_np(importlib.import_module("mxnet"))  # waits if another thread is importing it

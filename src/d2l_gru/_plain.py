@@ -1,6 +1,6 @@
-"""Whether an object does what its class does, so that a shortcut may stand for it.
+"""Whether an object behaves as its class does, so that a shortcut may replace it.
 
-The shortcuts are the readers in NumPy, and the twins in the other framework.
+The shortcuts are the NumPy readers and the twins in the other framework.
 """
 
 
@@ -19,6 +19,6 @@ def replaced(name, part, cls, originals):
     if type(part) is not cls:
         yield f"{name} is a {type(part).__qualname__}, not a {cls.__qualname__}"
     for method, original in originals.items():
-        # On the instance or in the class: both are found.
+        # Replacements on the instance and in the class are both found.
         if getattr(getattr(part, method, None), "__func__", None) is not original:
             yield f"{method} of {name} was replaced"

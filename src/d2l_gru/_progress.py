@@ -1,4 +1,4 @@
-"""A progress bar where somebody is looking, and nothing elsewhere."""
+"""A progress bar in a terminal or a live notebook, and nothing elsewhere."""
 
 import sys
 
@@ -6,7 +6,7 @@ import sys
 def is_live_notebook():
     """Whether this is a notebook with a person in front of it.
 
-    A notebook that a program executes has no one to type into it, and its kernel is told so.
+    A program that executes a notebook disallows input, and the kernel records that.
     """
     if "IPython" not in sys.modules:
         return False
@@ -17,7 +17,7 @@ def is_live_notebook():
 
 
 def progress(iterable, **options):
-    """Wrap `iterable` in a tqdm bar that vanishes at the end, where somebody looks."""
+    """Wrap `iterable`, in a terminal or a live notebook, in a tqdm bar that vanishes at the end."""
     if not (is_live_notebook() or sys.stderr.isatty()):
         return iterable
     from tqdm.auto import tqdm

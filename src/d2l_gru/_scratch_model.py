@@ -1,4 +1,4 @@
-"""What a scratch model is in any framework.  Needs none."""
+"""The part of a scratch model that needs no framework."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from d2l_gru._plain import replaced
 class ScratchModel:
     """A language model around plain functions; each framework adds ``__call__``."""
 
-    _as_device = staticmethod(lambda device: device)  # a framework's form of it
+    _as_device = staticmethod(lambda device: device)  # to the framework's own type
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class ScratchModel:
         self.num_hiddens = check_int("num_hiddens", num_hiddens, 1)
         self.device = self._as_device(device)
         params = get_params(vocab_size, num_hiddens, self.device)
-        # Whatever yields them would yield once only.
+        # An iterator could be used only once.
         self.params = params if isinstance(params, (list, tuple)) else list(params)
         self.init_state, self.forward_fn = init_state, forward_fn
 
@@ -35,7 +35,7 @@ class ScratchModel:
         """Return the state before the first token, for `batch_size` rows.
 
         Args:
-            device: None for the model's own; ``ctx`` is its name of 2019.
+            device: None for the model's own; ``ctx`` is its 2019 name.
         """
         device = ctx if device is None else device
         device = self.device if device is None else device
@@ -44,7 +44,7 @@ class ScratchModel:
     def prepare(self, device: Any) -> None:
         """Raise ValueError unless the parameters are on `device`."""
         if self.device != self._as_device(device):
-            raise ValueError(f"the model is on {self.device}, but {device} is asked for")
+            raise ValueError(f"the model is on {self.device}, but {device} was requested")
 
     def parameters(self) -> Sequence:
         """Return the arrays to train, each with its gradient in ``.grad``."""
@@ -52,9 +52,9 @@ class ScratchModel:
 
 
 def differences(model, cls, originals, loops, init_state, float32):
-    """Yield, in words, how a scratch model differs from one of type `float32` around a loop.
+    """Yield, in words, how a scratch model differs from a `float32` one around one of `loops`.
 
-    The loop is one of `loops`, all of which compute the same.
+    All of `loops` compute the same.
     """
     home = init_state.__module__
     if model.forward_fn not in loops:
@@ -66,7 +66,7 @@ def differences(model, cls, originals, loops, init_state, float32):
     V, H = model.vocab_size, model.num_hiddens
     shapes = 3 * [(V, H), (H, H), (H,)] + [(H, V), (V,)]
     if [tuple(param.shape) for param in model.params] != shapes:
-        yield "its params have other shapes than those of get_params"
+        yield "its params do not have the shapes that get_params returns"
     for param in model.params:
         if param.dtype != float32 or device_of(param) != model.device:
             found = f"{param.dtype} on {device_of(param)}"

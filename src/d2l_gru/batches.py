@@ -1,6 +1,6 @@
 """Cutting token ids into minibatches, by consecutive or by random sampling, in NumPy.
 
-Needs no deep-learning framework: the iterators of each make arrays of its own from these.
+Needs no deep-learning framework: each framework's iterators convert these to its own arrays.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from d2l_gru.text import Vocab
 def check_corpus(corpus, batch_size, num_steps):
     """Return the corpus as a NumPy array; raise unless it fills a minibatch of this size.
 
-    An array is not copied, and one that is memory-mapped is not read: its ids are checked when they
-    are cut into minibatches.
+    An array is not copied, and a memory-mapped one is not read: its ids are checked when they are
+    cut into minibatches.
     """
     if not hasattr(corpus, "__len__"):
         raise TypeError(
-            f"corpus must be a sequence of token ids, not {corpus!r}; load_data_time_machine takes "
-            "sizes alone"
+            f"corpus must be a sequence of token ids, not {corpus!r}; to give sizes only, "
+            "call load_data_time_machine"
         )
     batch_size = check_int("batch_size", batch_size, 1)
     num_steps = check_int("num_steps", num_steps, 1)
@@ -37,9 +37,9 @@ def check_corpus(corpus, batch_size, num_steps):
         )
     ids = corpus.asnumpy() if hasattr(corpus, "asnumpy") else numpy.asanyarray(corpus)
     if not numpy.issubdtype(ids.dtype, numpy.integer):
-        raise TypeError(f"corpus must hold token ids, whole numbers, not {corpus[0]!r}")
+        raise TypeError(f"corpus must hold token ids (whole numbers), not {corpus[0]!r}")
     if ids.ndim != 1:
-        raise ValueError(f"corpus must be one sequence of token ids, not of shape {ids.shape}")
+        raise ValueError(f"corpus must be one-dimensional, not of shape {ids.shape}")
     if isinstance(ids, numpy.memmap):
         return ids
     _check_range(ids)
@@ -56,13 +56,13 @@ def _check_range(*arrays):
 
 
 def _from_random_offset(ids, batch_size, num_steps):
-    """Return the ids from an offset in [0, num_steps) on: epochs cut at different places."""
+    """Return the ids from a random offset in [0, num_steps), so that epochs are cut differently."""
     spare = len(ids) - 1 - batch_size * num_steps
     return ids[random.randint(0, min(num_steps - 1, spare)) :]
 
 
 def consecutive(ids, batch_size, num_steps):
-    """Yield NumPy pairs (X, Y) in which each row goes on where it ended in the pair before."""
+    """Yield NumPy pairs (X, Y) in which each row continues the same row of the previous pair."""
     ids = _from_random_offset(ids, batch_size, num_steps)
     row_length = (len(ids) - 1) // batch_size
     Xs = ids[: batch_size * row_length].reshape(batch_size, row_length)
@@ -85,9 +85,9 @@ def shuffled(ids, batch_size, num_steps):
 
 
 class Loader:
-    """Minibatches of a corpus, drawn anew each time it is iterated over.
+    """Minibatches of a corpus, drawn afresh each time it is iterated over.
 
-    A framework's loader has in ``data_iter_fn`` the function that draws them.
+    Each framework's loader provides ``data_iter_fn``, the function that draws them.
     """
 
     vocab: Vocab | None = None

@@ -1,8 +1,8 @@
-"""Checkpoints: named arrays and their description in one file that shows any altered byte.
+"""Checkpoints: named arrays and their description in one file; altered bytes are detected.
 
-A file is named after what it holds, ``checkpoint-NUMBER-HASH.safetensors``, where HASH begins the
-SHA-256 of its bytes.  It appears under that name only once it is wholly on the disk.  Loading one
-runs no code of it.  Needs no deep-learning framework.
+A file is named after its content, ``checkpoint-NUMBER-HASH.safetensors``, where HASH is the
+beginning of the SHA-256 of its bytes.  It appears under that name only once it is completely on the
+disk.  Loading one runs no code from it.  Needs no deep-learning framework.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ from d2l_gru._checks import check_int
 FORMAT = "d2l_gru checkpoint 1"
 KEEP = 3
 _NAME = re.compile(r"checkpoint-(\d{9,})-([0-9a-f]{16})\.safetensors")
-_ABANDONED = 3600  # seconds after which an unfinished file is that of a run that was killed
+_ABANDONED = 3600  # seconds after which an unfinished file belongs to a killed run
 
 
 def paths(directory):
-    """Return the checkpoints in `directory`, good or bad, the highest number first."""
+    """Return the checkpoints in `directory`, valid or not, the highest number first."""
     directory = Path(directory)
     names = os.listdir(directory) if directory.is_dir() else []
     found = [(int(match[1]), match[0]) for match in map(_NAME.fullmatch, names) if match]
@@ -37,25 +37,25 @@ def paths(directory):
 def save(directory, arrays, meta, number):
     """Write a checkpoint, and delete all but this one and the two before it.
 
-    Whenever the program dies, the checkpoints before are whole, and this one is whole or absent.
+    Whenever the program dies, earlier checkpoints are intact, and this one is complete or absent.
 
     Args:
-        directory: where to; it is made if need be.
+        directory: where to write; created if necessary.
         arrays: dict from names to numpy arrays.
-        meta: what else to keep, a dict that JSON can hold.
-        number: at least 0, and higher than that of the checkpoint before.  Others in the directory
-            with this number or a higher one are deleted: they are no part of this run.
+        meta: anything else to keep, a dict that JSON can hold.
+        number: at least 0, and higher than the previous checkpoint's.  Other checkpoints in the
+            directory with this number or a higher one are deleted: they are not part of this run.
 
     Returns:
         The file's path.
 
     Raises:
         OSError: the directory cannot be written, or the disk is full.
-        ValueError: an array has the name that the format keeps for itself, "__metadata__".
+        ValueError: an array has the name that the format reserves, "__metadata__".
     """
     directory, number = Path(directory), check_int("number", number, 0)
     if "__metadata__" in arrays:
-        raise ValueError("no array can be named '__metadata__', where the file keeps its meta")
+        raise ValueError("no array can be named '__metadata__': the format reserves that name")
     # Not ascontiguousarray, which would give an array of shape () a dimension.
     arrays = {name: numpy.asarray(array, order="C") for name, array in arrays.items()}
     described = {"format": FORMAT, "meta": json.dumps(meta)}
@@ -69,12 +69,12 @@ def save(directory, arrays, meta, number):
         for other in [*set(before) - set(older[: KEEP - 1]), *_abandoned(directory)]:
             other.unlink(missing_ok=True)
     except OSError as error:
-        raise OSError(f"no checkpoint can be written in {directory}: {error}") from error
+        raise OSError(f"cannot write a checkpoint in {directory}: {error}") from error
     return path
 
 
 def _make(directory):
-    """Make a directory, and see that its name is on the disk, and those of its new parents."""
+    """Make a directory, and flush its name and the names of its new parents to the disk."""
     new = [path for path in (directory, *directory.parents) if not path.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     for path in new:
@@ -128,8 +128,7 @@ def load(path):
         (arrays, meta), as they were saved.
 
     Raises:
-        ValueError: the file has another name than it was given, is not what was written, or is no
-            checkpoint.
+        ValueError: the file was renamed, altered or truncated, or is not a checkpoint.
         OSError: it cannot be read.
     """
     path = Path(path)
@@ -138,7 +137,9 @@ def load(path):
     if not match:
         raise ValueError(f"{path} is not named checkpoint-NUMBER-HASH.safetensors")
     if (found := _hash(data)) != match[2]:
-        raise ValueError(f"{path} was altered or cut: its SHA-256 begins {found}, not {match[2]}")
+        raise ValueError(
+            f"{path} was altered or truncated: its SHA-256 begins {found}, not {match[2]}"
+        )
     try:
         length = int.from_bytes(data[:8], "little")
         described = json.loads(data[8 : 8 + length])["__metadata__"]
@@ -149,18 +150,18 @@ def load(path):
             raise ValueError(f"its meta must be a dict, not {meta!r}")
         return safetensors.numpy.load(data), meta
     except (ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is no checkpoint: {error!r}") from error
+        raise ValueError(f"{path} is not a checkpoint: {error!r}") from error
 
 
 def latest(directory):
-    """Return the newest good checkpoint; warn of each newer one that is not good.
+    """Return the newest valid checkpoint; warn about each newer one that is not valid.
 
     Returns:
         (path, arrays, meta).
 
     Raises:
         FileNotFoundError: the directory holds no checkpoint.
-        ValueError: it holds no good one.
+        ValueError: it holds no valid one.
     """
     refused = []
     for path in paths(directory):
@@ -173,5 +174,5 @@ def latest(directory):
             warnings.warn(f"checkpoint not used: {reason}", stacklevel=2)
         return path, arrays, meta
     if refused:
-        raise ValueError(f"no good checkpoint in {directory}: {'; '.join(refused)}")
+        raise ValueError(f"no valid checkpoint in {directory}: {'; '.join(refused)}")
     raise FileNotFoundError(f"no checkpoint in {directory}")

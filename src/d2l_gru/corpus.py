@@ -1,8 +1,8 @@
 """Where the text of the book comes from: H. G. Wells, *The Time Machine* (1895).
 
-Looked for in this order: the folder that ``D2L_GRU_DATA`` names, the user's cache, the network.
-With none of the three, the sample story that ships with the package takes its place.
-``D2L_GRU_DATA=sample`` chooses the sample.  ``python -m d2l_gru.corpus`` says which text is used.
+It is looked for in this order: the folder that ``D2L_GRU_DATA`` names, the user's cache, the
+network.  If all three fail, the sample story that ships with the package replaces it.
+``D2L_GRU_DATA=sample`` chooses the sample.  ``python -m d2l_gru.corpus`` prints which text is used.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ SAMPLE = Path(__file__).with_name("sample.txt")
 class Corpus(NamedTuple):
     """A text on disk: its name, "timemachine" or "sample", and why it was chosen.
 
-    `stands_in` is true of a sample that takes the place of the text that was wanted.
+    `stands_in` is true if the sample replaces the text that was requested.
     """
 
     name: str
@@ -35,23 +35,23 @@ class Corpus(NamedTuple):
 
 
 def find(download=True):
-    """Find the text, verify its hash, and download it into the user's cache if need be.
+    """Find the text, verify its hash, and download it into the user's cache if necessary.
 
     Args:
         download: whether the network may be used.
 
     Returns:
-        A `Corpus`. It is the sample only where ``D2L_GRU_DATA`` asks for it, or where it is unset,
-        the cache holds no good copy, and the network cannot be reached.
+        A `Corpus`.  It is the sample only if ``D2L_GRU_DATA`` is "sample", or if the variable is
+        unset, the cache holds no valid copy, and the network cannot be reached.
 
     Raises:
         FileNotFoundError: ``D2L_GRU_DATA`` names a folder without ``timemachine.txt``.
         ValueError: that file, or the one that was downloaded, is not the expected text.
-        OSError: the cache cannot be written, or there is no home for one.
+        OSError: the cache cannot be written, or there is no home folder for it.
     """
     chosen = os.environ.get("D2L_GRU_DATA")
     if chosen == "sample":
-        return _sample("D2L_GRU_DATA=sample asks for it")._replace(stands_in=False)
+        return _sample("D2L_GRU_DATA=sample")._replace(stands_in=False)
     if chosen:
         path = Path(os.path.expanduser(chosen)) / FILE  # leaves the ~ of an unknown user as it is
         if not path.is_file():
@@ -77,13 +77,13 @@ def find(download=True):
 
 
 def _cache():
-    import pooch  # not needed where the text is at hand
+    import pooch  # not needed if the text is available
 
     try:
         folder = Path(pooch.os_cache("d2l_gru"))
         if not folder.is_absolute():
             raise RuntimeError(f"{folder} is not absolute")
-    except RuntimeError as error:  # without a home there is none, as in some containers
+    except RuntimeError as error:  # there is none without a home folder, as in some containers
         raise OSError(f"the user's cache cannot be found ({error}); {ADVICE}") from error
     return folder
 
@@ -91,7 +91,7 @@ def _cache():
 def _download(path):
     """Fetch the text to `path`; raise ConnectionError where the network does not deliver it."""
     import pooch
-    import requests  # slow to import, and needed once in the life of a cache
+    import requests  # slow to import, and needed only once per cache
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def describe(corpus):
     """Say in one line which text is used and why."""
     if corpus.name == "timemachine":
         return f"Corpus: The Time Machine ({corpus.reason})."
-    return f"Corpus: the sample story stands in for The Time Machine, since {corpus.reason}."
+    return f"Corpus: the sample story instead of The Time Machine ({corpus.reason})."
 
 
 if __name__ == "__main__":

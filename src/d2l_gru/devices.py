@@ -1,6 +1,7 @@
-"""What "cpu", "gpu" and "gpu:1" mean, and the variable that chooses.  Needs no framework.
+"""The device names "cpu", "gpu" and "gpu:1", and the variable that selects one.
 
-Devices are pairs here, ("cpu" or "gpu", number).  Each framework makes its own objects of them.
+Devices are pairs here, ("cpu" or "gpu", number).  Each framework converts them to its own objects.
+Needs no framework.
 """
 
 import os
@@ -17,10 +18,10 @@ def parse(text, source, gpus, framework):
     Args:
         source: what to call the text in an error.
         gpus: function without arguments to the numbers of the GPUs that can be used.
-        framework: the name of what would use them.
+        framework: the name of the framework that would use them.
 
     Raises:
-        ValueError: it is no such name, or there is no such GPU.
+        ValueError: it is not such a name, or there is no such GPU.
     """
     match = re.fullmatch(r"(cpu|gpu)(?::([0-9]{1,4}))?", text)
     if not match:
@@ -30,13 +31,13 @@ def parse(text, source, gpus, framework):
         there = ", ".join(f"gpu:{i}" for i in usable) or "no GPU"
         raise ValueError(
             f"{source} is {text!r}, but {framework} can use {there} here; "
-            "`python -m d2l_gru doctor` tells why"
+            "`python -m d2l_gru doctor` explains why"
         )
     return kind, number
 
 
 def choose(i, gpus, framework):
-    """Return the pair of `try_gpu`, whose arguments and errors see there."""
+    """Return the pair for `try_gpu`; see there for arguments and errors."""
     i = check_int("i", i, 0)
     chosen = os.environ.get(VARIABLE)
     if not chosen:
@@ -51,7 +52,7 @@ def choose(i, gpus, framework):
 
 
 def choose_all(gpus, framework):
-    """Return the pairs of `try_all_gpus`."""
+    """Return the pairs for `try_all_gpus`."""
     chosen = os.environ.get(VARIABLE)
     if chosen:
         device = parse(chosen, VARIABLE, gpus, framework)

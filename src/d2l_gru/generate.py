@@ -1,7 +1,8 @@
-"""Choosing the next token: completing a text with any model, and GRUs read in NumPy.
+"""Choosing the next token: completing a text with any model, and GRUs evaluated in NumPy.
 
-A step of one row is a few small products.  A framework takes longer to order them, one by one, than
-to compute them; NumPy orders with a tenth of the delay.  Needs no deep-learning framework.
+A step of one row is a few small products.  A framework takes longer to launch them, one by one,
+than to compute them; a call in NumPy has a tenth of the overhead.  Needs no deep-learning
+framework.
 """
 
 import math
@@ -16,20 +17,20 @@ from d2l_gru._models import vocab_size_of
 
 
 def check_completion(prefix, num_preds, vocab, temperature):
-    """Raise TypeError or ValueError unless all are as `predict` wants them."""
+    """Raise TypeError or ValueError unless all arguments are valid for `predict`."""
     check_int("num_preds", num_preds, 0)
-    if not 0 <= check_number("temperature, which is >= 0,", temperature) <= sys.float_info.max:
+    if not 0 <= check_number("temperature", temperature, "a number >= 0") <= sys.float_info.max:
         raise ValueError(f"temperature must be finite and >= 0, not {temperature}")
     check_prefix(prefix, vocab)
 
 
 def of_words(vocab):
-    """Whether the tokens are words: one of them, apart from such as ``<unk>``, is longer than 1."""
+    """Whether the tokens are words: one of them, reserved tokens aside, is longer than 1."""
     return any(len(token) > 1 and not is_reserved(token) for token in vocab.idx_to_token)
 
 
 def is_reserved(token):
-    """Whether a token stands for no text, as ``<unk>`` and ``<pad>`` do."""
+    """Whether a token represents no text, as ``<unk>`` and ``<pad>`` do."""
     return isinstance(token, str) and re.fullmatch("<.+>", token) is not None
 
 
@@ -43,7 +44,7 @@ def lacks(vocab, prefix):
 
 
 def check_prefix(prefix, vocab):
-    """Raise TypeError or ValueError unless `prefix` is a str of tokens that `vocab` knows."""
+    """Raise TypeError or ValueError unless `prefix` is a str of tokens in `vocab`."""
     if not isinstance(prefix, str):
         raise TypeError(f"prefix must be a str, not {prefix!r}")
     if not _split(prefix, vocab):
@@ -72,8 +73,8 @@ def complete(prefix, num_preds, vocab, temperature, read):
     """Return the prefix and `num_preds` tokens more: characters, or words with spaces between them.
 
     Args:
-        read: function of a list of ids, which follow those it read before, to the logits of the
-            token after them, a NumPy array (vocab_size,).
+        read: function from a list of ids, which continue those of earlier calls, to the logits of
+            the next token, a NumPy array (vocab_size,).
         prefix, num_preds, vocab, temperature: as for `predict`.
     """
     ids = unread = vocab[_split(prefix, vocab)]
@@ -103,8 +104,8 @@ def read_reset_before(params):
         params: the 11 arrays of `d2l_gru.get_params`, as NumPy arrays.
 
     Returns:
-        A function of a list of token ids, which follow those it read before, to the logits
-        (vocab_size,) after them.
+        A function from a list of token ids, which continue those of earlier calls, to the logits
+        (vocab_size,) of the next token.
     """
     W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
     X_zr, X_h = numpy.hstack([W_xz + b_z, W_xr + b_r]), W_xh + b_h  # a row for each token

@@ -23,7 +23,7 @@ class History:
     """What a training run measured, one entry for each epoch: NaN or infinite if it diverged.
 
     Attributes:
-        perplexity: training perplexity, the mean loss of the epoch in the exponent.
+        perplexity: training perplexity, ``exp`` of the epoch's mean loss.
         tokens_per_second: trained tokens over wall-clock seconds.
         gradient_norm: the largest norm of the gradients, before clipping.
     """
@@ -46,9 +46,9 @@ class History:
 
 
 class EpochMeter:
-    """The accounts of one epoch, whichever loop trains: loss, tokens, gradients and time.
+    """The running totals of one epoch, for any training loop: loss, tokens, gradients and time.
 
-    The clock starts when it is made, and nothing waits for a device before `result`.
+    The clock starts when the meter is created, and nothing waits for a device before `result`.
 
     Args:
         maximum: the framework's function of two arrays that returns the larger.
@@ -68,7 +68,7 @@ class EpochMeter:
         self.resume()
 
     def resume(self):
-        """Go on counting time from now, on top of `seconds`."""
+        """Resume the clock now, adding to `seconds`."""
         self._start = time.perf_counter() - self.seconds
 
     def _read_clock(self):
@@ -85,15 +85,15 @@ class EpochMeter:
         """Return (perplexity, tokens per second, largest norm of the gradients) of the epoch.
 
         Args:
-            wait: function that waits until the device has made the last updates.
-            total: the summed loss of all tokens, if other workers have a part of it.
+            wait: function that waits until the device has finished the last updates.
+            total: the summed loss of all tokens, if other workers hold part of it.
 
         Raises:
             ValueError: there was no update.
         """
         if not self.num_tokens:
             raise ValueError(
-                "train_iter yielded no minibatch (an iterator yields once only: pass a "
+                "train_iter yielded no minibatch (an iterator can be used only once: pass a "
                 "SeqDataLoader)"
             )
         mean_loss = float(self.total if total is None else total) / self.num_tokens
@@ -104,7 +104,7 @@ class EpochMeter:
 
 
 def check_run(num_epochs, on_epoch):
-    """Return `num_epochs`; raise unless both are as `train` wants them."""
+    """Return `num_epochs`; raise unless both are valid for `train`."""
     num_epochs = check_int("num_epochs", num_epochs, 1)
     if on_epoch is not None and not callable(on_epoch):
         raise TypeError(f"on_epoch must be a function (epoch, history), not {on_epoch!r}")

@@ -1,4 +1,4 @@
-"""The perplexity curve, figures that come out the same each time, and what `train_ch8` shows."""
+"""The perplexity curve, reproducible figures, and the output of `train_ch8`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def use_svg_display() -> None:
     import matplotlib
 
     matplotlib.rcParams.update(STYLE)
-    if in_ipython():  # elsewhere, asking for the format would start a shell
+    if in_ipython():  # elsewhere, setting the format would start a shell
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")
@@ -47,7 +47,7 @@ def in_ipython():
 
 
 class LiveFigure:
-    """A figure that is redrawn in its place while a live notebook looks on."""
+    """A figure that is redrawn in place in a live notebook."""
 
     def __init__(self, figsize=STYLE["figure.figsize"], nrows=1, ncols=1):
         import matplotlib.figure
@@ -74,14 +74,15 @@ class LiveFigure:
 
 
 class PerplexityCurve(LiveFigure):
-    """The perplexity over the epochs, redrawn while training goes on in a live notebook.
+    """The perplexity over the epochs, redrawn during training in a live notebook.
 
-    Use it as a context manager; pass it as `train`'s `on_epoch`.  At the end it shows the whole
-    curve, once, in any notebook; elsewhere it shows nothing, and `figure` still holds the drawing.
+    Use it as a context manager, and pass it to `train` as `on_epoch`.  At the end it shows the
+    whole curve, once, in any notebook; elsewhere it shows nothing, but `figure` still holds the
+    drawing.
 
     Args:
         num_epochs: the right end of the axis.
-        rulers: dict from a label to a perplexity, drawn as dashed lines to compare with.
+        rulers: baselines, a dict from a label to a perplexity, drawn as dashed lines.
 
     Attributes:
         figure: a ``matplotlib.figure.Figure``.
@@ -105,7 +106,7 @@ class PerplexityCurve(LiveFigure):
         return self
 
     def __call__(self, epoch: int, history: History) -> None:
-        """Take in the newest epoch; redraw a live curve at most twice a second."""
+        """Add the newest epoch; redraw a live curve at most twice a second."""
         self.line.set_data(range(1, epoch + 1), history.perplexity)
         self.axes.relim()
         self.axes.autoscale_view(scalex=False)
@@ -136,7 +137,7 @@ def train_and_show(
 
 
 class _Unconnected:
-    """Minibatches that are no continuation of each other."""
+    """Minibatches that do not continue each other."""
 
     use_random_iter = True
 
@@ -154,4 +155,4 @@ def _prefixes(vocab):
 
 
 def _show_nothing():
-    """Take the place of the `History` below a cell: all that there is to see is above."""
+    """Show nothing for the `History` below a cell: its content is already shown above."""

@@ -1,8 +1,9 @@
-"""What only old notebooks call: the chapters of *Dive into Deep Learning* on recurrent networks.
+"""Helpers for old notebooks only: those of *Dive into Deep Learning* on recurrent networks.
 
 From 2019 to 2021 these chapters (language models, the RNN, the GRU, the LSTM, deep networks) shared
-a module of helpers.  `d2l_gru` and `d2l_gru.torch` give those below, so that old cells run; new
-code uses `train` with a `PerplexityCurve`, and Matplotlib.  Needs no deep-learning framework.
+a module of helpers.  `d2l_gru` and `d2l_gru.torch` provide the helpers below, so that old cells
+run; new code uses `train` with a `PerplexityCurve`, and Matplotlib.  Needs no deep-learning
+framework.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ F = TypeVar("F", bound=Callable)
 
 
 def old_names(**names: str) -> Callable[[F], F]:
-    """Let a function take keyword arguments by their old names, too, such as ``ctx="device"``."""
+    """Let a function also take keyword arguments by their old names, such as ``ctx="device"``."""
 
     def decorate(function):
         @functools.wraps(function)
         def call(*args, **kwargs):
             for old in names.keys() & kwargs.keys():
                 if names[old] in kwargs:
-                    raise TypeError(f"{old} is the old name of {names[old]}: give one of them")
+                    raise TypeError(f"{old} is the old name of {names[old]}: pass only one of them")
                 kwargs[names[old]] = kwargs.pop(old)
             return function(*args, **kwargs)
 
@@ -63,16 +64,16 @@ def download(name):
         name: "time_machine".
 
     Raises:
-        ValueError: it is another name.
+        ValueError: `name` is anything else.
     """
     if name != "time_machine":
-        raise ValueError(f"d2l_gru has no other text than 'time_machine', not {name!r}")
-    read_time_machine()  # which warns where the sample stands in for it
+        raise ValueError(f"name must be 'time_machine', the only text here, not {name!r}")
+    read_time_machine()  # which warns if the sample replaces it
     return str(corpus.find().path)
 
 
 class Timer:
-    """A stopwatch, which runs from the start.
+    """A stopwatch that starts when it is created.
 
     Attributes:
         times: the seconds of each run, a list.
@@ -149,8 +150,8 @@ class Accumulator:
 class Animator(LiveFigure):
     """Curves to which points are added; a notebook shows them at the end of the cell, once.
 
-    A live notebook shows them from the first point on, and sees them grow.  Elsewhere nothing is
-    shown.
+    A live notebook shows them from the first point on, and redraws them.  Outside notebooks nothing
+    is shown.
 
     Args:
         xlabel, ylabel, xlim, ylim, xscale, yscale, legend: as for `set_axes`.
@@ -241,7 +242,7 @@ def set_figsize(figsize=(3.5, 2.5)):
 def set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale, legend):
     """Set labels, limits, scales and legend of Matplotlib's `axes`; None leaves one as it is."""
     axes.set(xlabel=xlabel or "", ylabel=ylabel or "", xscale=xscale, yscale=yscale)
-    # To set None would end the scaling to what is drawn.
+    # Setting None would turn autoscaling off.
     axes.set(**{name: to for name, to in {"xlim": xlim, "ylim": ylim}.items() if to is not None})
     if legend:
         axes.legend(legend)
@@ -262,7 +263,7 @@ def plot(
         axes: where to plot; None for the current ones.
 
     Raises:
-        ValueError: there are as many `X` as `Y` neither, nor one.
+        ValueError: the number of `X` is neither 1 nor that of `Y`.
     """
     import matplotlib.pyplot
 
@@ -272,7 +273,7 @@ def plot(
     Xs = [range(len(y)) for y in Ys] if Y is None else _curves(X)
     Xs = Xs * len(Ys) if len(Xs) == 1 else Xs
     if len(Xs) != len(Ys):
-        raise ValueError(f"X must be of one curve or of {len(Ys)}, as Y is, not of {len(Xs)}")
+        raise ValueError(f"X must hold 1 curve or {len(Ys)}, as many as Y, not {len(Xs)}")
     axes.cla()
     for x, y, fmt in zip(Xs, Ys, itertools.cycle(fmts), strict=False):
         axes.plot(x if len(x) else range(len(y)), y, fmt)

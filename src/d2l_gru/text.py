@@ -21,7 +21,7 @@ def read_time_machine() -> list[str]:
     """Read the corpus and clean it line by line.
 
     Each line is lower-cased and stripped, and every run of characters other than a-z becomes one
-    space.  Warns where the sample story stands in for *The Time Machine*.
+    space.  Warns if the sample story replaces *The Time Machine*.
 
     Returns:
         A list of str, one for each line of the file, empty lines included.
@@ -77,7 +77,7 @@ def count_corpus(tokens: Iterable) -> collections.Counter:
 
 
 class Vocab:
-    """The map between tokens and ids: id 0 is ``<unk>``, then tokens by falling frequency.
+    """The map between tokens and ids: id 0 is ``<unk>``, then tokens by decreasing frequency.
 
     Tokens that are equally frequent are in alphabetical order.
 
@@ -132,7 +132,7 @@ class Vocab:
 
     @classmethod
     def from_freqs(cls, token_freqs: Iterable[Sequence]) -> Vocab:
-        """Return the `Vocab` whose ids are those of another one's `token_freqs`, in their order.
+        """Return the `Vocab` with the tokens of another one's `token_freqs`, in the same order.
 
         Id 0 is ``<unk>``, and there are no reserved tokens.
         """
@@ -166,7 +166,7 @@ class Vocab:
         if isinstance(indices, (list, tuple)):
             return [self.to_tokens(index) for index in indices]
         if not isinstance(indices, numbers.Integral):
-            raise TypeError(f"a token id is a whole number, not {indices!r}")
+            raise TypeError(f"a token id must be a whole number, not {indices!r}")
         index = int(indices)
         if not 0 <= index < len(self):
             raise IndexError(f"token id {index} is not in [0, {len(self)})")
@@ -177,8 +177,8 @@ def load_corpus_time_machine(max_tokens: int = -1, token: str = "char") -> tuple
     """Return the corpus as token ids, with its vocabulary.
 
     Args:
-        max_tokens: keep the first so many tokens; -1 keeps all. The vocabulary is that of the
-            whole text in either case.
+        max_tokens: keep the first N tokens; -1 keeps all.  The vocabulary always comes from the
+            whole text.
         token: "char" or "word".
 
     Returns:
@@ -200,9 +200,9 @@ def check_corpus_name(name):
     """Return the name of a corpus as a str."""
     path = os.fspath(name) if isinstance(name, (str, os.PathLike)) else None
     if not isinstance(path, str):
-        raise TypeError(f"corpus must be the path of a text, not {name!r}")
+        raise TypeError(f"corpus must be the path of a text file, not {name!r}")
     if not path or "\0" in path:
-        raise ValueError(f"corpus must be the path of a text, not {name!r}")
+        raise ValueError(f"corpus must be the path of a text file, not {name!r}")
     if path == "timemachine" and not isinstance(name, str):
         return os.path.join(os.curdir, path)  # a file of that name, not the text of the book
     return str(path)
@@ -219,8 +219,8 @@ def read_text(name, max_tokens, encoding="utf-8-sig"):
     Args:
         name: "timemachine", or the path of a UTF-8 text.
         max_tokens: keep the first N characters; -1 keeps all.
-        encoding: of the text; "utf-8-sig" leaves out a byte order mark at the start, and "utf-8"
-            makes a token of it.
+        encoding: of the text; "utf-8-sig" drops a byte order mark at the start, and "utf-8" makes
+            it a token.
 
     Raises:
         OSError: the file cannot be read.
@@ -229,8 +229,8 @@ def read_text(name, max_tokens, encoding="utf-8-sig"):
     if name == "timemachine":
         return *load_corpus_time_machine(max_tokens), corpus_file.find().sha256
     path, max_tokens = Path(check_corpus_name(name)), check_max_tokens(max_tokens)
-    if path.exists() and not path.is_file():  # a device may have no end
-        raise OSError(f"{name} is no file")
+    if path.exists() and not path.is_file():  # reading a device may never end
+        raise OSError(f"{name} is not a file")
     data = path.read_bytes()
     try:
         text = data.decode(encoding)
@@ -246,8 +246,9 @@ def read_text(name, max_tokens, encoding="utf-8-sig"):
 def ngram_perplexity(corpus: Sequence, n: int) -> float:
     """Return the perplexity of an n-gram model on the text that it was fitted to.
 
-    The model gives a token, after the n - 1 tokens before it, the relative frequency that it has
-    there.  It is a ruler for networks: n = 1 knows frequencies only, n = 2 pairs.
+    The model predicts each token from the n - 1 tokens before it, with its relative frequency after
+    them.  It is a baseline for networks: n = 1 uses the frequencies of tokens only, n = 2 those of
+    pairs.
 
     Args:
         corpus: a sequence of tokens or ids, at least n long.

@@ -30,8 +30,8 @@ def said(root, *names):
 # What a chapter holds, the line complained about, and a part of the complaint.
 WRONG = [
     (TITLE + "```{code-cell} ipython3\nx = 1\n", 5, "never closed; write ``` below it"),
-    (TITLE + "```{code-cell} ipython3\nx\n\nWords.\n\n" + CELL, 10, "that of line 5 has not ended"),
-    (TITLE + "```python\nx = 1\n\n" + CELL, 8, "that of line 5 has not ended"),
+    (TITLE + "```{code-cell} ipython3\nx\n\nWords.\n\n" + CELL, 10, "in line 5 has not ended"),
+    (TITLE + "```python\nx = 1\n\n" + CELL, 8, "the one in line 5 has not ended"),
     (TITLE + "words\n\n```{note}\nwords\n", 7, "```{note} is never closed"),
     (TITLE + ":::{note}\nwords\n", 5, ":::{note} is never closed"),
     (TITLE + "````{note}\nwords\n```\n````\n", 7, "``` is never closed"),
@@ -41,9 +41,9 @@ WRONG = [
     (TITLE + "# Another\n", 5, "a second title; make it `##`"),
     (TITLE + "## \n", 5, "a heading has no words"),
     (TITLE + CELL.replace("ipython3", "julia"), 5, "julia would be run as Python"),
-    (TITLE.encode("utf-16"), 1, "it is not in UTF-8; save it so"),
+    (TITLE.encode("utf-16"), 1, "it is not in UTF-8; save it as UTF-8"),
     ((TITLE + "Größe\n").encode("latin-1"), 5, "it is not in UTF-8"),
-    ("", 1, "its head, YAML between two lines of ---, is not first"),
+    ("", 1, "its head, YAML between two --- lines, must come first"),
     ("\n" + TITLE, 1, "its head"),
     ("---\nkernelspec: {name: python3}\n# Title\n", 1, "its head"),
 ]

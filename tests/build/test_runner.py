@@ -336,7 +336,7 @@ def test_a_notebook_that_cannot_be_read_is_named_and_kept(project, capsys, text)
         ([cell("1", tags=["nbval-ignore-output"])], "1: nbval-ignore-output: no cell is exempt"),
         ([ONE, cell("# NBVAL_SKIP\n1", tags=["gpu"])], "code cell 2: NBVAL_SKIP: no cell"),
         ([cell("1", tags=["hide-inptu"])], "there is no tag hide-inptu; write hide-input"),
-        ([cell("1", caption="a")], "code cell 1: no page heeds its option 'caption'"),
+        ([cell("1", caption="a")], "code cell 1: pages ignore its option 'caption'"),
         ([cell("1").replace("{code-cell} ipython3", "{raw-cell}")], "a raw cell is shown nowhere"),
         ([cell("1", tags="gpu")], " cannot be read: "),
         ([cell("print('UserWarning: old')")], "code cell 1: its output holds a warning"),
@@ -376,7 +376,7 @@ def test_mistakes_are_named(project, capsys, monkeypatch):
         return capsys.readouterr().err
 
     assert project.run("two") == 1
-    assert "no such chapter: two; there are one\n" in capsys.readouterr().err
+    assert "no such chapter: two; available: one\n" in capsys.readouterr().err
     for name in ("gone", "one-torch"):
         orphan = project.notebook.with_name(f"{name}.ipynb")
         orphan.write_text("")
@@ -387,7 +387,7 @@ def test_mistakes_are_named(project, capsys, monkeypatch):
     project.package.write_text("")
     project.write(prose="More.\n")
     monkeypatch.setattr(os, "replace", mock.Mock(side_effect=OSError("no space left")))
-    assert said() == "book/one.ipynb cannot be written, and is as it was: no space left\n"
+    assert said() == "book/one.ipynb cannot be written, and is unchanged: no space left\n"
     assert sorted(os.listdir(project.root / "book")) == ["one.ipynb", "records"]
 
 
@@ -422,7 +422,7 @@ def test_without_pytorch_its_notebook_is_kept(project, torch, capsys):
     project.write(*PAIR, cell("print(x)"), cell("'new'"))
     assert project.run() == 0
     said = capsys.readouterr().out
-    assert "one: ran" in said and "one-torch: not run, since PyTorch is missing" in said
+    assert "one: ran" in said and "one-torch: not run, because PyTorch is missing" in said
     kept = project.cells("one-torch")
     assert kept[1].outputs[0].text == "2\n" and kept[1].execution_count
     assert kept[2].source == "'new'" and kept[2].execution_count is None

@@ -97,19 +97,19 @@ def test_a_job_is_asked_for_as_the_options_say(
         ("-n 2 -- sample", "only train can be launched, not 'sample'"),
         ("-n 2 -- train --speed 9", "unrecognized arguments: --speed 9"),
         ("-n 2 --launcher ssh -- train", "the launcher ssh needs --hostfile FILE"),
-        ("-n 2 --hostfile hosts -- train", "the launcher local has no use for --hostfile"),
-        ("-n 2 --launcher mpi --hostfile empty -- train", "empty names no machine"),
+        ("-n 2 --hostfile hosts -- train", "the launcher local does not take --hostfile"),
+        ("-n 2 --launcher mpi --hostfile empty -- train", "empty lists no machine"),
         (
             "-n 2 --launcher mpi --hostfile no -- train",
             "[Errno 2] No such file or directory: 'no'",
         ),
         (
             "-n 2 --launcher kubernetes -- train",
-            "--image IMAGE is for --launcher kubernetes, which needs it",
+            "--launcher kubernetes needs --image IMAGE, and no other launcher takes it",
         ),
         (
             "-n 2 --image book -- train",
-            "--image IMAGE is for --launcher kubernetes, which needs it",
+            "--launcher kubernetes needs --image IMAGE, and no other launcher takes it",
         ),
         (
             "-n 2 --launcher ssh --hostfile hosts -- train --log it's",

@@ -92,7 +92,7 @@ def test_ctrl_c_in_a_cell_and_the_build_that_waits(site):
     running = site.start()
     kernel = site.kernel()
     waiting = site.start()
-    said = "Another build is at work here: waiting for it.\n"
+    said = "Another build is running here: waiting for it.\n"
     assert waiting.stdout.readline() == said
     site.write(cell("print(6 * 7)"))
     running.send_signal(signal.SIGINT)

@@ -109,7 +109,7 @@ def test_a_signal_stops_all_at_one_update_and_resuming_changes_nothing(folder, n
     status, out, err = end(job)
     assert (status, out) == (128 + number, "") and "Traceback" not in err and "error" not in err
     newest = checkpoint.paths("run")[0]
-    assert f"{newest} is kept; to go on from it, add --resume" in err
+    assert f"the last checkpoint is {newest}; to continue from it, add --resume" in err
     epoch = checkpoint.load(newest)[1]["epoch"]
     assert epoch == (folder / "log").read_text().count("\n") + 1  # of the moment
 
@@ -139,7 +139,7 @@ def test_a_dead_process_ends_the_job_and_its_checkpoint_is_kept(folder, role):
     status, out, err = end(job)
     assert status == 1 and out == ""
     who = "the scheduler" if role == "scheduler" else f"a {role}"
-    assert f"error: {who} was killed by SIGKILL; the job was ended\n" in err
+    assert f"error: {who} was killed by SIGKILL; the job was stopped\n" in err
     path, arrays, _ = checkpoint.latest("run")
     assert str(path) in err and arrays
     more = ["--num-epochs", str(checkpoint.load(path)[1]["epoch"] + 1), *kept]
@@ -156,8 +156,8 @@ def test_no_process_outlives_the_launcher(folder):
 def test_an_error_of_a_worker_ends_the_job(folder):
     status, out, err = end(start("--batch-size", "5"))
     assert status == 1 and out == ""
-    assert "error: a minibatch of 5 rows cannot be dealt out evenly to 2 workers" in err
-    assert "error: a worker ended with status 2; the job was ended" in err
+    assert "error: a minibatch of 5 rows is not divisible among 2 workers" in err
+    assert "error: a worker ended with status 2; the job was stopped" in err
 
 
 FAKES = {
@@ -235,7 +235,7 @@ def test_a_job_ends_whose_processes_do_not_hear_of_each_other(folder):
         for job, whom in zip(ended, ("1 of its processes", "its scheduler"), strict=True):
             status, _, err = job.result()
             assert status == 1
-            assert f"the job has not heard of {whom} for 20 seconds" in err
+            assert f"no heartbeat from {whom} for 20 seconds" in err
     finally:
         for job in jobs.values():
             job.kill()

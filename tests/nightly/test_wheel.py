@@ -108,8 +108,8 @@ def test_each_command_runs(run):
     assert run("python", code)[1] == "True\n"
     _, out, _ = run("bash", "python -m d2l_gru doctor")
     assert "OK     computing: a product on " in out and out.endswith("Training can run.\n")
-    assert "note   corpus: not here yet: it is not in the cache" in out
-    assert "the sample story stands in" in run("bash", "python -m d2l_gru.corpus")[1]
+    assert "note   corpus: not available yet: it is not in the cache" in out
+    assert "the sample story instead" in run("bash", "python -m d2l_gru.corpus")[1]
     _, out, _ = run("bash", COMMANDS)
     assert re.search(r"^Perplexity .* of each of 2 workers\n", out, re.MULTILINE)
     assert out.splitlines()[-1].startswith("names") and len(out.splitlines()[-1]) == 9

@@ -78,7 +78,7 @@ def test_every_altered_byte_and_every_cut_is_refused_by_name(tmp_path):
     damaged += [data[:at] for at in range(len(data))] + [data + b"\0"]
     for other in damaged:
         bad.write_bytes(other)
-        with pytest.raises(ValueError, match=f"{bad.name} was altered or cut"):
+        with pytest.raises(ValueError, match=f"{bad.name} was altered or truncated"):
             checkpoint.load(bad)
 
 
@@ -87,7 +87,7 @@ def test_the_newest_good_checkpoint_is_used_and_each_newer_one_named(tmp_path):
     said = []
     for path in paths:
         found = hashlib.sha256(path.name.encode()).hexdigest()[:16]
-        said.insert(0, f"{path} was altered or cut: its SHA-256 begins {found}, "
+        said.insert(0, f"{path} was altered or truncated: its SHA-256 begins {found}, "
                        f"not {path.stem[-16:]}")  # fmt: skip
     for path in paths[1:]:
         path.write_text(path.name)
@@ -97,9 +97,9 @@ def test_the_newest_good_checkpoint_is_used_and_each_newer_one_named(tmp_path):
     assert {w.filename for w in caught} != {checkpoint.__file__}  # but the caller's
     assert path == paths[0] and meta == META
     path.write_text(path.name)
-    with pytest.raises(ValueError, match="no good checkpoint") as refused:
+    with pytest.raises(ValueError, match="no valid checkpoint") as refused:
         checkpoint.latest(tmp_path)
-    assert str(refused.value) == f"no good checkpoint in {tmp_path}: {'; '.join(said)}"
+    assert str(refused.value) == f"no valid checkpoint in {tmp_path}: {'; '.join(said)}"
 
 
 def with_header(header):
@@ -129,7 +129,7 @@ def test_what_is_no_checkpoint_is_refused_by_name(tmp_path, data, said):
     path = tmp_path / f"checkpoint-000000001-{checkpoint._hash(data)}.safetensors"
     path.write_bytes(data)
     why = rf"ValueError\([\"']{re.escape(said)}[\"']\)$" if said else ""
-    with pytest.raises(ValueError, match=f"^{path} is no checkpoint: {why}"):
+    with pytest.raises(ValueError, match=f"^{path} is not a checkpoint: {why}"):
         checkpoint.load(path)
 
 
@@ -147,10 +147,10 @@ def test_another_name_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("folder", "arrays", "number", "said"),
     [
-        ("file", ARRAYS, 1, "^no checkpoint can be written in .*/file: "),
+        ("file", ARRAYS, 1, "^cannot write a checkpoint in .*/file: "),
         (".", ARRAYS, -1, "^number must be .* not -1$"),
         (".", ARRAYS, 1.5, "^number must be .* not 1.5$"),
-        (".", {"__metadata__": numpy.ones(2)}, 1, "^no array can be named '__metadata__', where"),
+        (".", {"__metadata__": numpy.ones(2)}, 1, "^no array can be named '__metadata__': the"),
     ],
 )
 def test_what_cannot_be_written_is_named(tmp_path, folder, arrays, number, said):
@@ -168,7 +168,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.os, "fsync", full)
-    said = f"^no checkpoint can be written in {tmp_path}: .*No space left"
+    said = f"^cannot write a checkpoint in {tmp_path}: .*No space left"
     with pytest.raises(OSError, match=said):
         checkpoint.save(tmp_path, ARRAYS, META, 2)
     assert list(tmp_path.iterdir()) == [good]

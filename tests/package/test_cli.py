@@ -21,7 +21,7 @@ from d2l_gru.runs import cli
 TEXT = "the time traveller and the time machine went on and on through time " * 8
 SMALL = ["--num-hiddens", "8", "--batch-size", "4", "--num-steps", "9"]
 KEPT = ["--checkpoints", "run", "--log", "log"]
-GO_ON = "stopped; to go on: python -m d2l_gru train --resume --checkpoints run\n"
+GO_ON = "stopped; to continue: python -m d2l_gru train --resume --checkpoints run\n"
 
 
 @pytest.fixture
@@ -118,8 +118,8 @@ def test_a_signal_before_the_first_update_ends_at_once(folder, capsys, monkeypat
     monkeypatch.setattr("d2l_gru.mxnet._backend.make_model", lambda *_: signal.raise_signal(number))
     assert train(1, "--checkpoints", "run") == train(1) == 128 + number
     assert capsys.readouterr() == ("", (
-        "\nstopped before there was anything to keep\n"
-        "\nstopped; nothing was kept, since there is no --checkpoints\n"
+        "\nstopped before there was anything to save\n"
+        "\nstopped; nothing was saved, because --checkpoints was not given\n"
     ))  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_a_signal_in_training_keeps_the_update_under_way_and_says_how_to_go_on(
     write = cli._entry
     monkeypatch.setattr(cli, "_entry", lambda run: signal.raise_signal(number) or write(run))
     assert train(3, "--log", "alone") == 128 + number == train(3, *KEPT)
-    nothing = "stopped; nothing was kept, since there is no --checkpoints\n"
+    nothing = "stopped; nothing was saved, because --checkpoints was not given\n"
     assert capsys.readouterr() == ("", f"\n{nothing}\n{GO_ON}")
     logs = entries(folder / "log") + entries(folder / "alone")
     assert [entry["epoch"] for entry in logs] == [1, 1]
@@ -248,8 +248,8 @@ def test_bad_input_is_one_line_and_nothing_of_another_run_is_lost(
 @pytest.mark.parametrize(
     ("notes", "said"),
     [
-        ('my notes\n{"epoch": 1}\n', "log, line 1, is no line of a log: 'my notes'"),
-        ('{"epoch": 1}\n[]\n{"epoch": 2}\n', "log, line 2, is no line of a log: '[]'"),
+        ('my notes\n{"epoch": 1}\n', "log, line 1, is not a log entry: 'my notes'"),
+        ('{"epoch": 1}\n[]\n{"epoch": 2}\n', "log, line 2, is not a log entry: '[]'"),
     ],
 )
 def test_a_log_that_is_none_is_named_and_kept(folder, capsys, notes, said):
@@ -283,7 +283,7 @@ def test_a_text_is_completed_from_its_first_word_or_as_the_book_does(folder, cap
 
 def test_that_a_text_is_not_used_whole_is_said_unless_it_was_asked_for(folder, capsys):
     (folder / "text").write_text(TEXT * 19)
-    said = "note: the first 10,000 of 10,336 characters are used; for all: --max-tokens -1\n"
+    said = "note: using the first 10,000 of 10,336 characters; for all: --max-tokens -1\n"
     few = ["--batch-size", "99"]  # updates
     kept = ["--checkpoints", "run", *few]
     assert train(1, *kept) == 0 and capsys.readouterr().err == said

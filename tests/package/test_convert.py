@@ -250,18 +250,18 @@ def changed_inside(f):
     is_torch = f.name == "torch"
     model = scratch(f)
     model.params[1] = model.params[1][:, :2]
-    yield model, "its params have other shapes than those of get_params"
+    yield model, "its params do not have the shapes that get_params returns"
     model = scratch(f)
     model.params[10] = f.array(numpy.zeros(V), "float64")
     yield model, "its params must be float32 on cpu"
     model = concise(f)
     with_(model.rnn, **({"batch_first": True} if is_torch else {"_layout": "NTC"}))
-    yield model, "its rnn is not as RNNModel takes it"
+    yield model, "its rnn is not one that RNNModel accepts"
     dense = lambda i, o, bias: gluon.nn.Dense(o, use_bias=bias, in_units=i)  # noqa: E731
     linear = f.torch.nn.Linear if is_torch else dense
     yield with_(concise(f), dense=linear(H, V, False)), "its dense must have biases"
     more = linear(1, 1, True)
-    yield with_(concise(f), more=more), "it has other parameters than those of its rnn"
+    yield with_(concise(f), more=more), "its parameters are not those of its rnn"
     where = f"d2l_gru.{f.name}.scratch"
     said = f"its forward_fn must be {where}.gru or fast_gru, not <built-in function max>"
     yield with_(scratch(f), forward_fn=max), said
@@ -358,5 +358,5 @@ def test_a_new_model_moves_to_the_device_once(torch, monkeypatch):
         with contextlib.suppress(ValueError):
             model.prepare(device)
     assert moved == [torch.device("cuda:0"), torch.device("cpu")]
-    with pytest.raises(ValueError, match="the model is on cpu, but cuda:0 is asked for"):
+    with pytest.raises(ValueError, match="the model is on cpu, but cuda:0 was requested"):
         model.prepare("cuda:0")

@@ -97,7 +97,7 @@ ERRORS = (
 @pytest.mark.parametrize(
     ("variable", "content", "sent", "name", "reason"),
     [
-        ("sample", GOOD, None, "sample", "D2L_GRU_DATA=sample asks for it"),
+        ("sample", GOOD, None, "sample", "D2L_GRU_DATA=sample"),
         ("", GOOD, None, "timemachine", "found in the cache"),
         (None, GOOD, None, "timemachine", "found in the cache"),
         (None, None, GOOD, "timemachine", "downloaded into the cache"),
@@ -124,7 +124,7 @@ def test_then_come_the_cache_the_network_and_the_sample(
     assert asked == ([] if sent is None else [corpus.URL])
     assert corpus.describe(found) == (
         f"Corpus: The Time Machine ({reason})." if name == "timemachine"
-        else f"Corpus: the sample story stands in for The Time Machine, since {reason}."
+        else f"Corpus: the sample story instead of The Time Machine ({reason})."
     )  # fmt: skip
     if name == "timemachine":
         assert cached.read_bytes() == GOOD and corpus.find().reason == "found in the cache"

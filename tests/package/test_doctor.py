@@ -92,7 +92,7 @@ def test_the_versions_are_those_of_this_machine():
 @pytest.mark.parametrize(
     ("code", "trial", "pytorch"),
     [
-        ("print('gpu(1)')", ("OK", "a product on gpu(1) came out right"), ("OK", "2.6.0, on H200")),
+        ("print('gpu(1)')", ("OK", "a product on gpu(1) is correct"), ("OK", "2.6.0, on H200")),
         ("raise OSError('no GPU')", ("FAULT", "a small product failed: OSError: no GPU"),
          ("note", "2.6.0 cannot be imported: OSError: no GPU")),
         ("import os; os.kill(os.getpid(), 9)",
@@ -108,7 +108,7 @@ def test_a_trial_may_fail_crash_or_hang(machine, monkeypatch, code, trial, pytor
     monkeypatch.setattr(doctor, "PATIENCE", 0.5 if "sleep" in code else 300)
     monkeypatch.setattr(doctor, "TRIAL", code)
     monkeypatch.setattr(doctor, "TORCH_TRIAL", code.replace("gpu(1)", "H200"))
-    mend = "follow what the message says; in a clone of the book, rm -r .venv && make setup"
+    mend = "follow the message; in a clone of the book, rm -r .venv && make setup"
     assert doctor._trial() == ("computing", *trial, mend if trial[0] == "FAULT" else None)
     assert doctor._pytorch() == ("PyTorch", *pytorch, None)
 
@@ -138,11 +138,11 @@ def test_where_the_text_of_the_book_is(monkeypatch, tmp_path):
     monkeypatch.delenv("D2L_GRU_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delattr(corpus, "_download")  # to look does not load
-    said = "not here yet: it is not in the cache"
+    said = "not available yet: it is not in the cache"
     assert doctor._corpus() == ("corpus", "note", said, "python -m d2l_gru.corpus")
     monkeypatch.setattr(corpus, "SAMPLE", tmp_path / "gone")  # no advice to unset what is unset
     assert doctor._corpus()[1::2] == ("FAULT", None)
 
 
-WITHOUT_MXNET = "Training with MXNet cannot run until each FAULT is mended; with PyTorch it can."
-WITHOUT_BOTH = "Training cannot run until each FAULT is mended."
+WITHOUT_MXNET = "Training with MXNet cannot run until each FAULT is fixed; with PyTorch it can."
+WITHOUT_BOTH = "Training cannot run until each FAULT is fixed."

@@ -46,7 +46,7 @@ def test_the_driver_is_asked(library, monkeypatch, version, gpus, name, usable, 
     found = nvidia.find_driver()
     assert [(str(gpu), gpu.usable) for gpu in found.gpus] == expected
     assert found.usable == usable
-    assert str(found) == f"speaks CUDA {version // 1000}.{version // 10 % 100}"
+    assert str(found) == f"supports CUDA {version // 1000}.{version // 10 % 100}"
 
 
 @needs_compiler

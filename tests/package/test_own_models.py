@@ -73,7 +73,7 @@ def test_a_plain_model_trains_as_that_of_the_package(framework, layer, use_rando
     texts = {d2l.predict("time", 9, model, VOCAB, device) for model, _ in trained}
     assert len(texts) == 1
     there = cpu(1) if framework.name == "mxnet" else "meta"
-    said = r" is on \[?cpu(\(0\)\])?, but (meta|cpu\(1\)) is (asked for|needed)"
+    said = r" is on \[?cpu(\(0\)\])?, but (meta|cpu\(1\)) (was requested|is needed)"
     for model in (plain, ours):
         with pytest.raises(ValueError, match=said):
             d2l.predict("time", 9, model, VOCAB, there)
@@ -203,7 +203,7 @@ def test_a_first_state_with_parameters_is_trained(use_random_iter, torch):
     on_torch.train(plain, loader(on_torch, use_random_iter), 1, 1, "cpu")
     d2l_gru.train(block, loader(d2l_gru, use_random_iter), 1, 1, cpu())
     assert (plain.first != 1).all() and (block.first.data() != 1).all()
-    with pytest.raises(ValueError, match="first state has parameters, so use train"):
+    with pytest.raises(ValueError, match="first state has parameters: use train"):
         on_torch.train_captured(plain, loader(on_torch), 1, 1, "cpu")
 
 

@@ -230,7 +230,7 @@ def test_another_text_is_refused_and_named(text, tmp_path):
         Run(run.setting, cpu(), (kept[0], other))
     text.write_text(TEXT + "!", encoding="utf-8")
     there = hashlib.sha256(text.read_bytes()).hexdigest()
-    said = f"the checkpoint was trained on a text of SHA-256 {run.sha256[:16]}, "
+    said = f"the checkpoint was trained on a text with SHA-256 {run.sha256[:16]}, "
     said += f"but {text} has {there[:16]}"
     with pytest.raises(ValueError, match=f"^{said}$"):
         Run(run.setting, cpu(), kept)
@@ -269,7 +269,7 @@ def test_a_checkpoint_that_no_run_wrote_is_refused_wherever_it_is_read(text, tmp
         (lambda: read_checkpoint(path), f"{path}: "),
         (lambda: read_checkpoint(path.parent), f"{path}: "),
     ):
-        with pytest.raises(ValueError, match=f"^{where}.* lacks 'epoch'$"):
+        with pytest.raises(ValueError, match=f"^{where}.* missing 'epoch'$"):
             read()
 
 
@@ -349,7 +349,7 @@ def test_a_bad_text_is_named(tmp_path, content, said):
 
 
 def test_too_little_of_a_text_is_named(text):
-    with pytest.raises(OSError, match="^/dev/zero is no file$"):
+    with pytest.raises(OSError, match="^/dev/zero is not a file$"):
         read_text("/dev/zero", -1)
     text.write_text("abc")
     with pytest.raises(ValueError, match="max_tokens.*0"):

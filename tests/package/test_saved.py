@@ -13,7 +13,7 @@ import reference_gru as ref
 from d2l_gru.runs._saved import check_saved
 from d2l_gru.runs.run import Setting
 
-PATH = "corpus must be the path of a text, not "
+PATH = "corpus must be the path of a text file, not "
 ONE_LAYER = "num_layers must be 1 for the scratch model, not 2"
 MODEL = "model must be 'scratch' or 'concise', not "
 
@@ -133,9 +133,9 @@ def saved(kind=SCRATCH):
 
 
 def refusal(arrays, meta):
-    with pytest.raises(ValueError, match=r"^it is no checkpoint of a run: ") as caught:
+    with pytest.raises(ValueError, match=r"^not a training checkpoint: ") as caught:
         check_saved(arrays, meta)
-    return str(caught.value).removeprefix("it is no checkpoint of a run: ")
+    return str(caught.value).removeprefix("not a training checkpoint: ")
 
 
 @each_kind
@@ -147,7 +147,7 @@ def test_a_checkpoint_of_a_run_gives_its_setting(kind):
 def test_between_two_epochs_there_is_no_state(kind):
     arrays, meta = saved(kind)
     meta |= {"batch": 0, "num_tokens": 0}
-    assert refusal(arrays, meta) == "it holds 'state 0', which no run saves"
+    assert refusal(arrays, meta) == "unexpected array 'state 0'"
     del arrays["state 0"]
     assert check_saved(arrays, meta) == setting_of(kind)
 
@@ -228,7 +228,7 @@ def test_what_is_missing_or_overflows_is_named():
     assert said.startswith("random_state: ")
     for name in meta:
         without = {other: value for other, value in meta.items() if other != name}
-        assert refusal(arrays, without) == f"it lacks '{name}'"
+        assert refusal(arrays, without) == f"missing '{name}'"
 
 
 @each_kind
@@ -241,13 +241,13 @@ def test_each_array_must_be_there_in_its_shape_and_dtype(kind):
         wrong[name] = array.astype("float64")
         assert refusal(wrong, meta) == f"{name} must be float32, not float64"
         del wrong[name]
-        assert refusal(wrong, meta) == f"it lacks '{name}'"
+        assert refusal(wrong, meta) == f"missing '{name}'"
 
 
 def test_of_arrays_that_no_run_saves_the_first_is_named():
     arrays, meta = saved()
     more = {"z": arrays["loss"], "parameter 11": arrays["loss"]}
-    assert refusal(arrays | more, meta) == "it holds 'parameter 11', which no run saves"
+    assert refusal(arrays | more, meta) == "unexpected array 'parameter 11'"
 
 
 def test_layers_that_are_not_there_are_not_counted():

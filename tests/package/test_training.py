@@ -410,7 +410,7 @@ def test_a_device_by_another_name_or_chosen_is_the_same(on_torch, kind, device, 
         assert train(model, loader(on_torch, 1), 0.5, 1, device).perplexity[0] > 1
     assert d2l.predict("a", 3, model, vocab, device).startswith("a")
     d2l.CapturedStep(model, B, T, 1, device or "cpu")(*next(iter(loader(on_torch, 1))))
-    with pytest.raises(ValueError, match="on cpu, but meta is asked for"):
+    with pytest.raises(ValueError, match="on cpu, but meta was requested"):
         d2l.predict("a", 3, model, vocab, "meta")
 
 

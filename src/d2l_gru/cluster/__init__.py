@@ -1,1 +1,1 @@
-"""Training on several machines, by the launchers in MXNet's wheel."""
+"""Training on several machines, with the launchers in MXNet's wheel."""

@@ -1,9 +1,9 @@
-"""The command ``launch``: one training on several machines, by the launchers in MXNet's wheel.
+"""The command ``launch``: one training run on several machines, by MXNet's launchers.
 
-The package ``dmlc_tracker`` of that wheel starts the processes of a job: by itself, or through
-ssh, mpirun, srun or Kubernetes.  Three things are mended here.  It calls ``Thread.isAlive``, which
-Python 3.9 removed; it puts words into a shell unquoted; and it waits on when one of its processes
-has died.
+The package ``dmlc_tracker`` in MXNet's wheel starts the processes of a job: by itself, or through
+ssh, mpirun, srun or Kubernetes.  Three of its faults are fixed here: it calls ``Thread.isAlive``,
+which Python 3.9 removed; it passes words to a shell unquoted; and it keeps waiting when one of its
+processes has died.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ def add_parser(subparsers, train_parser):
     parser.add_argument("-n", "--num-workers", type=int, required=True, metavar="N")
     parser.add_argument("-s", "--num-servers", type=int, default=1, metavar="N")
     parser.add_argument("--launcher", choices=LAUNCHERS, default="local")
-    parser.add_argument("--hostfile", metavar="FILE", help="for ssh and mpi: a machine a line")
-    parser.add_argument("--host-ip", metavar="ADDRESS", help="this machine's, for the others")
+    parser.add_argument("--hostfile", metavar="FILE", help="for ssh and mpi: one machine per line")
+    parser.add_argument("--host-ip", metavar="ADDRESS", help="where the others reach this machine")
     parser.add_argument("--image", help="for kubernetes: a container image with this package")
     parser.add_argument("command", nargs="+", metavar="train ...", help="see train --help")
     parser.set_defaults(run=lambda options: _checked(options, parser, train_parser))
@@ -51,16 +51,16 @@ def _checked(options, parser, train_parser):
             parser.error(f"{count} must be >= 1, not {getattr(options, count)}")
     if name != "train":
         parser.error(f"only train can be launched, not {name!r}")
-    training = train_parser.parse_args(arguments)  # one error, and not one from each process
+    training = train_parser.parse_args(arguments)  # one error, not one from each process
     if launcher == "ssh" and not options.hostfile:
         parser.error("the launcher ssh needs --hostfile FILE")
     if options.hostfile and launcher not in ("ssh", "mpi"):
-        parser.error(f"the launcher {launcher} has no use for --hostfile")
+        parser.error(f"the launcher {launcher} does not take --hostfile")
     if bool(options.image) != (launcher == "kubernetes"):
-        parser.error("--image IMAGE is for --launcher kubernetes, which needs it")
+        parser.error("--launcher kubernetes needs --image IMAGE, and no other launcher takes it")
     try:
         if options.hostfile and not Path(options.hostfile).read_text().split():
-            parser.error(f"{options.hostfile} names no machine")
+            parser.error(f"{options.hostfile} lists no machine")
         command = _command(arguments, launcher)
     except (OSError, ValueError) as error:
         parser.error(str(error))
@@ -73,11 +73,11 @@ def _checked(options, parser, train_parser):
 
 def _command(arguments, launcher):
     """Return the words that start ``train`` in each process, quoted for the launcher's shell."""
-    if launcher == "kubernetes":  # has no shell, and another Python
+    if launcher == "kubernetes":  # has no shell, and a different Python
         return ["python3", "-m", "d2l_gru", "train", *arguments]
     ours = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("D2L_GRU_")]
     words = ["/usr/bin/env", *ours, sys.executable, "-m", "d2l_gru", "train", *arguments]
-    if launcher == "ssh":  # puts all between single quotes, and the folder unquoted before it
+    if launcher == "ssh":  # puts everything in single quotes, and the folder before it unquoted
         folder = os.getcwd()
         awkward = [word for word in words if "'" in word]
         awkward += [folder] if shlex.quote(folder) != folder else []
@@ -116,7 +116,7 @@ def launch(launcher, num_workers, num_servers, command, *, checkpoints=None, **m
         from d2l_gru import checkpoint
 
         if kept := checkpoint.paths(checkpoints):
-            _say(f"{kept[0]} is kept; to go on from it, add --resume")
+            _say(f"the last checkpoint is {kept[0]}; to continue from it, add --resume")
     return status
 
 
@@ -147,7 +147,7 @@ def _track(launcher, job):
     events, threads = queue.SimpleQueue(), []
 
     class Thread(threading.Thread):
-        """What dmlc_tracker starts each process in."""
+        """The thread in which dmlc_tracker starts each process."""
 
         isAlive = threading.Thread.is_alive
 
@@ -177,7 +177,7 @@ def _track(launcher, job):
     status, said = _described(error)
     number = _stopped_by(status)
     if number is None:
-        _say(f"error: {said}; the job was ended")
+        _say(f"error: {said}; the job was stopped")
         return 1
     if number != signal.SIGINT:
         _say(f"{said}; the job stops")
@@ -206,7 +206,7 @@ def _submit(launcher, job, Thread):
         host = job["host_ip"] or tracker.get_host_ip()
     tracker.Thread = module.Thread = Thread
     tracker.get_host_ip = lambda *_: host
-    port = random.randrange(20_000, 30_000)  # so that two jobs do not meet
+    port = random.randrange(20_000, 30_000)  # so that two jobs do not collide
     tracker.PSTracker = functools.partial(tracker.PSTracker, port=port, port_end=port + 100)
     defaults = {
         "local_num_attempt": 0, "sync_dst_dir": None, "slurm_worker_nodes": None,

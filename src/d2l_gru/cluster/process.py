@@ -1,8 +1,8 @@
 """One process of a job on several machines: the scheduler, a server or a worker.
 
-MXNet's launchers start one command many times and tell each process its role in ``DMLC_ROLE``.  A
-process that waits for a dead one would wait for ever.  So the scheduler ends when it misses the
-heartbeat of a server or worker, and these end when they miss the scheduler's.
+MXNet's launchers start one command many times and pass each process its role in ``DMLC_ROLE``.  A
+process that waits for a dead one would wait for ever.  Therefore the scheduler exits when it misses
+the heartbeat of a server or worker, and these exit when they miss the scheduler's.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ ROLE = "DMLC_ROLE"
 ROLES = ("scheduler", "server", "worker")
 HEARTBEAT, PATIENCE = 3, 20  # seconds
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a scheduler, a lost terminal
-_EVERYONE = 7  # what MXNet calls the group of scheduler, servers and workers
+_EVERYONE = 7  # MXNet's id for the group of scheduler, servers and workers
 
 
 def role():
-    """Return the role of this process, or None outside of a job.
+    """Return the role of this process, or None outside a job.
 
     Raises:
-        ValueError: ``DMLC_ROLE`` is no role.
+        ValueError: ``DMLC_ROLE`` is not a role.
     """
     found = os.environ.get(ROLE)
     if found is not None and found not in ROLES:
@@ -35,9 +35,9 @@ def role():
 def signals(handler):
     """Handle the signals that stop a program, for as long as the context lasts.
 
-    A SIGHUP that is ignored stays so, as ``nohup`` wants it.  Outside of the main thread, which
-    alone gets signals, nothing is changed.  In a job they are ignored after that: its processes
-    wait for each other before they end.
+    An ignored SIGHUP stays ignored, as ``nohup`` requires.  Outside the main thread, which alone
+    receives signals, nothing is changed.  In a job, the signals are ignored afterwards, because its
+    processes wait for each other before they exit.
     """
     ours = [n for n in STOPPING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
@@ -52,7 +52,7 @@ def signals(handler):
 
 def serve():
     """Run as scheduler or server, until all workers are done."""
-    mine = os.environ.pop(ROLE)  # with it, `import mxnet` would serve, unwatched
+    mine = os.environ.pop(ROLE)  # with it, `import mxnet` would serve, without a heartbeat check
     from d2l_gru.mxnet._import import mxnet
 
     os.environ[ROLE] = mine
@@ -62,7 +62,7 @@ def serve():
 
 @contextlib.contextmanager
 def member():
-    """Join the job as a worker: yield the store that adds up over all workers, None if alone."""
+    """Join the job as a worker: yield the store that sums over all workers, None outside a job."""
     if role() is None:
         yield None
         return
@@ -90,8 +90,8 @@ def _watch(store, over):
     while not over.wait(HEARTBEAT):
         if missing := _missing(store):
             whom = f"{missing} of its processes" if role() == "scheduler" else "its scheduler"
-            said = f"error: {role()}: the job has not heard of {whom} for {PATIENCE} seconds"
-            with contextlib.suppress(OSError):  # the launcher, who would read it, may be gone
+            said = f"error: {role()}: no heartbeat from {whom} for {PATIENCE} seconds"
+            with contextlib.suppress(OSError):  # the launcher, which would read it, may be gone
                 print(said, file=sys.stderr)
             os._exit(1)
 
@@ -109,7 +109,7 @@ def _missing(store):
 
 
 def leave(status):
-    """End this process; in a job without waiting for the others, who cannot go on without it."""
+    """End this process; in a job, do not wait for the others, which cannot go on without it."""
     if os.environ.get(ROLE) in ROLES:
         sys.stdout.flush()
         sys.stderr.flush()

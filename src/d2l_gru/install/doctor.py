@@ -12,7 +12,7 @@ from d2l_gru.install import faults, nvidia
 
 OK, NOTE, FAULT = "OK", "note", "FAULT"
 PATIENCE = 300  # seconds for a small computation in another process
-# A product on the device that training would take, read back: MXNet computes when it is asked.
+# A product on the device that training would use.  Reading it back makes MXNet compute it.
 TRIAL = """
 import d2l_gru as d2l
 device = d2l.try_gpu()
@@ -29,7 +29,7 @@ print(torch.cuda.get_device_name() if torch.cuda.is_available() else "the CPU")
 
 
 class Finding(NamedTuple):
-    """One line of the report: its state is OK, note (nothing that training needs) or FAULT."""
+    """One line of the report: its state is OK, note (training does not need it) or FAULT."""
 
     subject: str
     state: str
@@ -51,34 +51,34 @@ def _parts():
     """Yield what is installed, whether or not it works."""
     builds = faults.builds()
     yield Finding("Python", OK, platform.python_version())
-    yield Finding("MXNet", OK, ", ".join(map(" ".join, builds.items())) or "of an unknown build")
+    yield Finding("MXNet", OK, ", ".join(map(" ".join, builds.items())) or "unknown build")
     if numpy := faults.version_of("numpy"):
         yield Finding("numpy", OK, numpy)
     driver = nvidia.find_driver()
     if "mxnet-cu112" in builds:
-        yield Finding("CUDA libraries", OK, "all found in the packages of nvidia")
+        yield Finding("CUDA libraries", OK, "all found in the nvidia packages")
     if driver is None:
         yield Finding("driver", OK, "no NVIDIA driver: the CPU is used")
         return
     yield Finding("driver", OK, f"NVIDIA's, {driver}")
     if not driver.gpus:
-        yield Finding("GPU", NOTE, "the driver reports none: the CPU is used")
+        yield Finding("GPU", NOTE, "the driver reports no GPU: the CPU is used")
     for gpu in driver.gpus:
         if "mxnet-cu112" not in builds:
             mend = gpu.usable and "python -m pip uninstall -y mxnet && python -m pip install " + (
                 " ".join(dict.fromkeys(["mxnet-cu112==1.9.1", *(w for *_, w in nvidia.LIBRARIES)]))
             )
             why = "MXNet's build for the CPU does not use it"
-            why += "" if gpu.usable else ", and its build for GPUs has no code for it"
+            why += "" if gpu.usable else ", and its build for GPUs does not support it"
             yield Finding("GPU", NOTE, f"{gpu}; {why}", mend or None)
         elif gpu.usable:
             yield Finding("GPU", OK, str(gpu))
         else:
-            yield Finding("GPU", NOTE, f"{gpu}; mxnet-cu112 has no code for it")
+            yield Finding("GPU", NOTE, f"{gpu}; mxnet-cu112 does not support it")
 
 
 def _try(code):
-    """Run `code` in a process of its own, which may crash or hang.
+    """Run `code` in a separate process, which may crash or hang.
 
     Returns:
         (whether it succeeded, its last line of output or errors).
@@ -99,8 +99,8 @@ def _trial():
     """Import MXNet and multiply two matrices."""
     ok, said = _try(TRIAL)
     if ok:
-        return Finding("computing", OK, f"a product on {said} came out right")
-    mend = "follow what the message says; in a clone of the book, rm -r .venv && make setup"
+        return Finding("computing", OK, f"a product on {said} is correct")
+    mend = "follow the message; in a clone of the book, rm -r .venv && make setup"
     return Finding("computing", FAULT, f"a small product failed: {said}", mend)
 
 
@@ -108,7 +108,7 @@ def _pytorch():
     version = faults.version_of("torch")
     if version is None:
         mend = "python -m pip install 'torch>=2.6'"
-        return Finding("PyTorch", NOTE, "not installed; its half of the book needs it", mend)
+        return Finding("PyTorch", NOTE, "not installed; the book's PyTorch cells need it", mend)
     ok, said = _try(TORCH_TRIAL)
     if ok:
         return Finding("PyTorch", OK, f"{version}, on {said}")
@@ -122,16 +122,17 @@ def _corpus():
         mend = "unset D2L_GRU_DATA" if os.environ.get("D2L_GRU_DATA") else None
         return Finding("corpus", FAULT, str(error), mend)
     if text.stands_in:
-        return Finding("corpus", NOTE, f"not here yet: {text.reason}", "python -m d2l_gru.corpus")
+        said = f"not available yet: {text.reason}"
+        return Finding("corpus", NOTE, said, "python -m d2l_gru.corpus")
     return Finding("corpus", OK, corpus.describe(text).removeprefix("Corpus: "))
 
 
 def report(findings):
-    """Return the findings as lines of text, each followed by what mends it."""
+    """Return the findings as lines of text, each followed by its fix."""
     lines = []
     for subject, state, says, mend in findings:
         lines.append(f"{state:5}  {subject}: {says}")
-        lines += [f"       To mend it: {mend}"] if mend else []
+        lines += [f"       Fix: {mend}"] if mend else []
     return "\n".join(lines)
 
 
@@ -140,8 +141,8 @@ def _conclusion(findings):
     if FAULT not in states.values():
         return "Training can run."
     if states.get("PyTorch") == OK and states.get("corpus") != FAULT:
-        return "Training with MXNet cannot run until each FAULT is mended; with PyTorch it can."
-    return "Training cannot run until each FAULT is mended."
+        return "Training with MXNet cannot run until each FAULT is fixed; with PyTorch it can."
+    return "Training cannot run until each FAULT is fixed."
 
 
 def run(options):
@@ -159,6 +160,6 @@ def run(options):
 
 def add_parser(subparsers):
     """Add the command ``doctor``."""
-    parser = subparsers.add_parser("doctor", help="say what this machine has and lacks")
+    parser = subparsers.add_parser("doctor", help="report what this machine lacks for training")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.set_defaults(run=run)

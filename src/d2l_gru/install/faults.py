@@ -1,4 +1,4 @@
-"""Whether MXNet can run here, and if not, the command that mends it.  Does not import MXNet."""
+"""Whether MXNet can run here, and if not, the command that fixes it.  Does not import MXNet."""
 
 import importlib.util
 import os
@@ -14,14 +14,14 @@ NUMPY = "numpy==1.23.5" if sys.version_info < (3, 12) else "numpy==1.26.4"
 
 
 class Fault(NamedTuple):
-    """What is wrong with one part of the installation, and the command or step that mends it."""
+    """What is wrong with one part of the installation, and the command or step that fixes it."""
 
     subject: str
     what: str
     mend: str
 
     def __str__(self):
-        return f"{self.what}. To mend it: {self.mend}"
+        return f"{self.what}. Fix: {self.mend}"
 
 
 def version_of(name):
@@ -41,7 +41,7 @@ def builds():
 def faults():
     """Yield each `Fault` that keeps MXNet from being imported, or from running on its GPU.
 
-    With ``D2L_GRU_DEVICE=cpu`` a GPU that it cannot use is none.
+    With ``D2L_GRU_DEVICE=cpu``, a GPU that MXNet cannot use is not a fault.
     """
     found = builds()
     if not found and importlib.util.find_spec("mxnet") is None:
@@ -54,7 +54,7 @@ def faults():
             "(or mxnet-cu112==1.9.1, for a GPU)",
         )
     if int((version_of("numpy") or "1").split(".")[0]) >= 2:
-        what = f"MXNet 1.9.1 needs a numpy below 2, and this is {version_of('numpy')}"
+        what = f"MXNet 1.9.1 needs numpy < 2, but numpy {version_of('numpy')} is installed"
         yield Fault("numpy", what, f"{PIP} install {NUMPY}")
     if [*found] == ["mxnet-cu112"]:
         yield from _faults_of_the_gpu_build()
@@ -62,20 +62,20 @@ def faults():
 
 def _faults_of_the_gpu_build():
     if wheels := nvidia.missing_wheels():
-        what = f"mxnet-cu112 lacks CUDA libraries of {len(wheels)} packages"
+        what = f"mxnet-cu112 needs CUDA libraries from {len(wheels)} packages that are missing"
         yield Fault("CUDA libraries", what, f"{PIP} install {' '.join(wheels)}")
     driver = nvidia.find_driver()
     if driver is None:
         yield Fault(
             "driver",
-            "mxnet-cu112 needs NVIDIA's driver (libcuda.so.1), and there is none",
+            "mxnet-cu112 needs NVIDIA's driver (libcuda.so.1), but there is none",
             f"install the driver (Debian: sudo apt-get install nvidia-driver), or: {CPU_INSTEAD}",
         )
         return
     if not driver.usable:
         yield Fault(
             "driver",
-            f"the NVIDIA driver {driver}, and mxnet-cu112 needs CUDA 11.0 or newer",
+            f"the NVIDIA driver {driver}, but mxnet-cu112 needs CUDA 11.0 or newer",
             "install driver 450.80.02 or newer (Debian: sudo apt-get install nvidia-driver), "
             f"or: {CPU_INSTEAD}",
         )
@@ -83,7 +83,7 @@ def _faults_of_the_gpu_build():
         if os.environ.get("D2L_GRU_DEVICE") != "cpu":
             yield Fault(
                 "GPU",
-                f"mxnet-cu112 has code for compute capability 5.x to 8.x, and none for "
+                f"mxnet-cu112 supports compute capability 5.x to 8.x, but not "
                 f"{'; '.join(map(str, driver.gpus))}",
                 f"export D2L_GRU_DEVICE=cpu, to compute on the CPU, or: {CPU_INSTEAD}",
             )

@@ -1,6 +1,6 @@
 """NVIDIA's side of MXNet's GPU build: the driver, the GPUs, and the CUDA libraries from PyPI.
 
-Asks the driver itself, through ctypes: neither MXNet nor a CUDA toolkit is needed.
+Queries the driver through ctypes: neither MXNet nor a CUDA toolkit is needed.
 """
 
 import ctypes
@@ -22,10 +22,10 @@ LIBRARIES = (
     ("libnccl.so.2", "nccl", "nvidia-nccl-cu11==2.21.5"),
     ("libnvToolsExt.so.1", "nvtx", "nvidia-nvtx-cu11==11.8.86"),
 )
-# Libraries of CUDA 11 run on every driver from 450.80.02 on, which is the first of CUDA 11.0.
+# CUDA 11 libraries run on every driver from 450.80.02 on, the first one for CUDA 11.0.
 OLDEST_DRIVER = (11, 0)
-# The build holds machine code for 5.0, 6.0, 7.0, 8.0 and 8.6, which later minor versions run too,
-# and no PTX that a driver could translate for others.
+# The build contains machine code for 5.0, 6.0, 7.0, 8.0 and 8.6, which later minor versions also
+# run, but no PTX that a driver could translate for others.
 FIRST_CAPABILITY, FIRST_WITHOUT_CODE = (5, 0), (9, 0)
 
 
@@ -46,7 +46,7 @@ class Gpu(NamedTuple):
 
 
 class Driver(NamedTuple):
-    """NVIDIA's driver: the CUDA version that it speaks, (major, minor), and its GPUs."""
+    """NVIDIA's driver: the CUDA version that it supports, (major, minor), and its GPUs."""
 
     cuda: tuple
     gpus: list
@@ -57,7 +57,7 @@ class Driver(NamedTuple):
         return self.cuda >= OLDEST_DRIVER
 
     def __str__(self):
-        return f"speaks CUDA {_dotted(self.cuda)}"
+        return f"supports CUDA {_dotted(self.cuda)}"
 
 
 def _dotted(version):
@@ -65,7 +65,7 @@ def _dotted(version):
 
 
 def find_driver():
-    """Ask NVIDIA's driver for its version and GPUs.
+    """Query NVIDIA's driver for its version and GPUs.
 
     Returns:
         A `Driver`, without GPUs where it reports none; None where there is no driver.
@@ -112,7 +112,7 @@ def missing_wheels():
 def preload():
     """Load the CUDA libraries, so that MXNet finds them without ``LD_LIBRARY_PATH``.
 
-    Those that are missing are left out: `missing_wheels` names them.
+    Missing libraries are skipped; `missing_wheels` lists them.
     """
     for library, folder, _ in LIBRARIES:
         if path := _path(library, folder):

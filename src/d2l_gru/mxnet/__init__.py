@@ -1,4 +1,5 @@
 """The book's models and their training in MXNet; `d2l_gru` gives the public names.
 
-File by file the same as `d2l_gru.torch`: to see what a framework changes, compare two of one name.
+It mirrors `d2l_gru.torch` file by file: to see what a framework changes, compare the two files of
+one name.
 """

@@ -1,4 +1,4 @@
-"""What a run needs of MXNet."""
+"""What a run needs from MXNet."""
 
 from d2l_gru.mxnet._import import mxnet, np, npx
 from d2l_gru.mxnet.concise import FastGRU, RNNModel
@@ -18,7 +18,7 @@ maximum = np.maximum
 
 
 def make_model(setting, vocab_size, device):
-    """Return the model of a `Setting`, on a device, with its parameters drawn."""
+    """Return the model of a `Setting`, on a device, with its parameters initialised."""
     if setting.model == "scratch":
         size = vocab_size, setting.num_hiddens
         return RNNModelScratch(*size, device, get_params, init_gru_state, gru)
@@ -29,7 +29,7 @@ def make_model(setting, vocab_size, device):
 
 
 def data_parallel(models, store):
-    """Return the replicas of a model as one, with the store of a job or, for None, their own."""
+    """Return the replicas as one model, with a job's store or, for None, a local one."""
     return DataParallel(models, store or "device")
 
 
@@ -44,10 +44,10 @@ def to_numpy(array):
 
 
 def assign(param, values):
-    """Give a parameter NumPy values."""
+    """Set a parameter to NumPy values."""
     param[:] = np.array(values, ctx=param.ctx)
 
 
 def wait(device):
-    """Wait until all that was ordered is done."""
+    """Wait until all queued operations are done."""
     npx.waitall()

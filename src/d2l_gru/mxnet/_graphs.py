@@ -1,6 +1,6 @@
-"""What each training step does, as graphs: MXNet is called once for each, not for each operation.
+"""The operations of a training step as graphs: one call of MXNet per graph, not per operation.
 
-Python's calls take a core from the threads that multiply matrices.
+Each call from Python takes a core from the threads that multiply matrices.
 """
 
 import functools
@@ -10,7 +10,7 @@ from d2l_gru.mxnet._import import gluon
 
 class _Norm(gluon.HybridBlock):
     def hybrid_forward(self, F, *arrays):
-        # In float64, since the square of 1e20 is not a float32.
+        # In float64, because the square of 1e20 overflows float32.
         flat = [F.np.reshape(array, -1).astype("float64") for array in arrays]
         return F.np.sqrt(sum(F.np.dot(array, array) for array in flat))
 

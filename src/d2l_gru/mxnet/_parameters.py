@@ -1,11 +1,11 @@
-"""What a plain ``gluon.Block`` has in place of ``parameters()`` and ``prepare(device)``."""
+"""Substitutes for ``parameters()`` and ``prepare(device)`` on a plain ``gluon.Block``."""
 
 from d2l_gru._checks import check_context, check_device
 from d2l_gru.mxnet._import import gluon, init, mxnet, np
 
 
 def parameters(model):
-    """Return the arrays to train of a model, a list: all but the frozen ones.
+    """Return the list of a model's arrays to train: all but the frozen ones.
 
     Raises:
         ValueError: there is none.
@@ -20,7 +20,7 @@ def parameters(model):
         arrays = list(model.params)
     else:
         raise TypeError(f"the model must be a Block or have parameters(), but {model!r} has none")
-    # An array whose gradient is of kind "null" has none after the first pass.
+    # An array with grad_req "null" has no gradient after the first pass.
     if trained := [array for array in arrays if array.grad is not None]:
         return trained
     raise ValueError("the model has no array to train: all are frozen, or lack attach_grad()")
@@ -45,7 +45,7 @@ def to_train(params):
 
     Raises:
         ValueError: there is none, or one has no gradient attached.
-        TypeError: there is something else than arrays.
+        TypeError: `params` holds something other than arrays.
     """
     if isinstance(params, np.ndarray):
         params = [params]
@@ -65,13 +65,13 @@ def to_train(params):
     if arrays:
         return arrays
     raise ValueError(
-        "params holds no array to train: a generator yields its arrays once only, and a parameter "
+        "params holds no array to train: a generator can be used only once, and a parameter "
         "whose grad_req is 'null' is frozen"
     )
 
 
 def prepare(model, device):
-    """Draw the parameters that have no values yet on `device`, and return it.
+    """Initialise on `device` the parameters that have no values yet, and return `device`.
 
     Raises:
         ValueError: the model is on another device.
@@ -88,10 +88,10 @@ def prepare(model, device):
 
 
 def draw(block, device):
-    """Do so for a Block: weights N(0, 0.01²), biases 0."""
+    """Initialise a Block on `device`: weights N(0, 0.01²), biases 0."""
     params = block.collect_params()
     if any(param._data is None and not param._deferred_init for param in params.values()):
         block.initialize(init=init.Normal(0.01), ctx=device)
     for name, param in params.items():
         if param.list_ctx() != [device]:
-            raise ValueError(f"{name} is on {param.list_ctx()}, but {device} is asked for")
+            raise ValueError(f"{name} is on {param.list_ctx()}, but {device} was requested")

@@ -1,4 +1,4 @@
-"""Training and completing by the names of 2019, which the notebooks on recurrent networks share."""
+"""Training and completion under the names of 2019, as in notebooks on recurrent networks."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ def train_ch8(
 ) -> History:
     """Train, draw the perplexity, and print it with the speed and two completions.
 
-    As in 2019, the parameters of a Gluon block are drawn anew, weights N(0, 0.01²), so a second
-    call starts again.  Arrays from scratch go on from where they are, and so does `train`.
+    As in 2019, the parameters of a Gluon block are initialised afresh, weights N(0, 0.01²), so a
+    second call starts again.  A scratch model continues from its current arrays, and so does
+    `train`.
 
     Args:
         model, train_iter, lr, num_epochs, device: as for `train`.
         vocab: the `Vocab` of the completions.  They begin with "time traveller" and "traveller",
             or, if it lacks letters of both, with its most frequent token.
-        use_random_iter: start each minibatch at a state of zeros, as is done anyway with a loader
-            that samples at random.
+        use_random_iter: start each minibatch from a zero state, as always with a loader that
+            samples at random.
 
     Returns:
         A `History`, which a notebook does not show.
@@ -65,13 +66,13 @@ def train_epoch_ch8(
     device: Device,
     use_random_iter: bool = False,
 ) -> tuple[float, float]:
-    """Train for one epoch with a loss and an update of one's own, gradients clipped at 1.
+    """Train for one epoch with your own loss and update, gradients clipped at 1.
 
     Args:
         model, train_iter, device: as for `train_epoch`.
-        loss: function (logits, ids) to the losses, whose mean is minimised.
+        loss: function from (logits, ids) to the losses, whose mean is minimised.
         updater: function that is called as ``updater(batch_size=1)``, such as a trainer's ``step``.
-        use_random_iter: start each minibatch at a state of zeros.
+        use_random_iter: start each minibatch from a zero state.
 
     Returns:
         (perplexity, tokens per second).
@@ -96,5 +97,5 @@ def train_epoch_ch8(
 
 @old_names(ctx="device", net="model", num_predicts="num_preds")
 def predict_ch8(prefix: str, num_preds: int, model: Any, vocab: Vocab, device: Device) -> str:
-    """Complete `prefix` greedily: `predict` under its name of 2019, with its arguments."""
+    """Complete `prefix` greedily: `predict` under its 2019 name, with the 2019 arguments."""
     return predict(prefix, num_preds, model, vocab, device)

@@ -16,10 +16,10 @@ from d2l_gru.mxnet.device import try_gpu
 
 
 class FastGRU(gluon.rnn.GRU):
-    """A ``gluon.rnn.GRU`` that makes one vector of its parameters in less time.
+    """A ``gluon.rnn.GRU`` that joins its parameters into one vector in less time.
 
-    Gluon's layers do so at each minibatch, number by number.  As rows of a matrix, the same numbers
-    are moved many at a time.  Arguments, parameters and results are those of ``gluon.rnn.GRU``.
+    Gluon's layers do so at each minibatch, number by number.  As rows of a matrix, many numbers are
+    copied at a time.  Arguments, parameters and results are those of ``gluon.rnn.GRU``.
     """
 
     def _forward_kernel(self, F, inputs, states, sequence_length, **params):
@@ -46,7 +46,7 @@ class RNNModel(gluon.HybridBlock):
     Raises:
         ValueError: `vocab_size` is below 1 or not the layer's ``input_size``, or the layer is
             bidirectional, not of layout TNC, or has a projection or ``use_sequence_length``.
-        TypeError: `rnn_layer` is no such layer.
+        TypeError: `rnn_layer` is not such a layer.
 
     Source: Dive into Deep Learning, ``d2l.RNNModel``, 2019.
     """
@@ -54,11 +54,13 @@ class RNNModel(gluon.HybridBlock):
     def __init__(self, rnn_layer: Any, vocab_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not hasattr(rnn_layer, "_layout"):
-            raise TypeError(f"rnn_layer must be a layer like gluon.rnn.GRU(256), not {rnn_layer!r}")
+            raise TypeError(
+                f"rnn_layer must be a layer such as gluon.rnn.GRU(256), not {rnn_layer!r}"
+            )
         if rnn_layer._layout != "TNC":
             raise ValueError(f"rnn_layer must have layout 'TNC', not {rnn_layer._layout!r}")
         if rnn_layer._dir != 1:
-            raise ValueError("rnn_layer must not be bidirectional: it would read what it predicts")
+            raise ValueError("rnn_layer must not be bidirectional: it would see what it predicts")
         if rnn_layer._projection_size:
             raise ValueError(
                 f"rnn_layer must have no projection, but its projection_size is "
@@ -84,7 +86,7 @@ class RNNModel(gluon.HybridBlock):
 
         Raises:
             ValueError: an id is out of range (ids on a GPU are not read back), or X and the state
-                do not fit together.
+                do not match.
         """
         check_token_ids("X", X, self.vocab_size)
         infos = self.rnn.state_info(X.shape[0])
@@ -94,11 +96,11 @@ class RNNModel(gluon.HybridBlock):
             check_device("X", X, H.ctx)
             check_shape("the state", H, info["shape"])
         weight = self.rnn.l0_i2h_weight
-        weight.shape = (weight.shape[0], self.vocab_size)  # what Gluon infers no more
+        weight.shape = (weight.shape[0], self.vocab_size)  # which Gluon no longer infers
         return super().forward(X, list(state))
 
     def hybrid_forward(self, F, X, state):
-        """Return what `forward` does, as one graph: F is MXNet's arrays, or its symbols."""
+        """Return what `forward` does, as one graph: F is MXNet's array or symbol module."""
         inputs = F.npx.one_hot(F.np.transpose(X), self.vocab_size, dtype=self.rnn._dtype)
         H, state = self.rnn(inputs, state)
         return self.dense(F.np.reshape(H, (-1, self.rnn._hidden_size))), state
@@ -109,7 +111,7 @@ class RNNModel(gluon.HybridBlock):
         """Return the first state, a list of arrays of zeros (layers, batch_size, hiddens).
 
         Args:
-            device: None for where the parameters are; ``ctx`` is its name of 2019.
+            device: None for the parameters' device; ``ctx`` is its 2019 name.
         """
         batch_size = check_int("batch_size", batch_size, 1)
         device = ctx if device is None else device
@@ -120,7 +122,7 @@ class RNNModel(gluon.HybridBlock):
         return self.rnn.begin_state(batch_size=batch_size, ctx=check_context(device))
 
     def prepare(self, device: Device) -> None:
-        """Draw the parameters on `device`, weights N(0, 0.01²), unless they are there already.
+        """Initialise the parameters on `device`, weights N(0, 0.01²), if they are not there yet.
 
         Raises:
             ValueError: they are on another device.
@@ -162,12 +164,12 @@ def differences(model):
         if part._forward_hooks or part._forward_pre_hooks or part._callback:
             yield f"{name} has hooks"
     if (layer._layout, layer._dir, layer._use_sequence_length) != ("TNC", 1, False):
-        yield f"its rnn is not as RNNModel takes it: {layer!r}"
+        yield f"its rnn is not one that RNNModel accepts: {layer!r}"
     params = list(model.collect_params().values())
     if dense.act is not None or dense.bias is None:
-        yield f"its dense must have biases and no activation, not be {dense!r}"
+        yield f"its dense must have biases and no activation, got {dense!r}"
     elif {*map(id, params)} != {*map(id, arrays(model))}:
-        yield "it has other parameters than those of its rnn and dense"
+        yield "its parameters are not those of its rnn and dense"
     if kinds := {str(numpy.dtype(param.dtype)) for param in params} - {"float32"}:
         yield f"its parameters must be float32, not {', '.join(kinds)}"
 

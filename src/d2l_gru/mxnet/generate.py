@@ -28,15 +28,14 @@ def predict(
     device: Device | None = None,
     temperature: float = 0.0,
 ) -> str:
-    """Complete `prefix`, one token at a time: a character, or a word if `vocab` is of words.
+    """Complete `prefix` token by token: a token is a character, or a word if `vocab` holds words.
 
     Args:
-        prefix: a str of characters that `vocab` knows, at least one; or of words, with spaces
-            between them.
+        prefix: a str of characters in `vocab`, at least one; or of words, separated by spaces.
         num_preds: how many tokens to add, at least 0.
         model: as for `train`.  A float32 `RNNModel` around a ``gluon.rnn.GRU``, or an
             `RNNModelScratch` around `gru` or `fast_gru`, in which nothing was replaced and that has
-            no hooks, is read in NumPy, which is many times as fast; any other model is called.
+            no hooks, is evaluated in NumPy, which is many times as fast; any other model is called.
         vocab: the `Vocab` that the model was trained with.
         device: where the model is; None for `try_gpu()`.
         temperature: 0 takes the likeliest token each time. Above 0 the token is drawn from the
@@ -47,10 +46,10 @@ def predict(
         The prefix and `num_preds` tokens more, a str.
 
     Raises:
-        ValueError: the prefix is empty or holds a token out of the vocabulary, `num_preds` or
-            `temperature` is negative, the model is on another device, or it is of another number
-            of tokens than `vocab`.
-        TypeError: the prefix is not a str, or a number is not a number.
+        ValueError: the prefix is empty or holds a token outside the vocabulary, `num_preds` or
+            `temperature` is negative, the model is on another device, or its vocabulary has another
+            size than `vocab`.
+        TypeError: the prefix is not a str, or a numeric argument is not a number.
 
     Source: Dive into Deep Learning, ``d2l.predict_ch8``, 2019, to which sampling was added.
     """
@@ -64,7 +63,7 @@ def predict(
 
 
 def _reader_in_numpy(model):
-    """Return a reader of the package's own models; None where it may not stand for the model."""
+    """Return a reader for the package's own models; None if it may not replace the model."""
     if isinstance(model, scratch.RNNModelScratch) and not any(scratch.differences(model)):
         return read_reset_before([param.asnumpy() for param in model.params])
     if isinstance(model, concise.RNNModel) and not any(concise.differences(model)):

@@ -11,11 +11,11 @@ from d2l_gru import batches
 from d2l_gru.mxnet._import import Array, np
 from d2l_gru.text import Vocab, load_corpus_time_machine
 
-BLOCK = 64  # minibatches that become arrays at once
+BLOCK = 64  # minibatches that are converted to arrays at once
 
 
 def _arrays(pairs):
-    """Yield MXNet arrays, which are views of larger ones: each copy waits for the device."""
+    """Yield MXNet arrays, views of larger ones, because each copy waits for the device."""
     pairs = iter(pairs)
     while block := list(itertools.islice(pairs, BLOCK)):
         Xs, Ys = (
@@ -27,9 +27,9 @@ def _arrays(pairs):
 def seq_data_iter_consecutive(
     corpus: Sequence[int], batch_size: int, num_steps: int
 ) -> Iterator[tuple[Array, Array]]:
-    """Return minibatches in which each row goes on where it ended in the minibatch before.
+    """Return minibatches in which each row continues the same row of the previous minibatch.
 
-    The corpus, less a random offset in [0, num_steps), is cut into `batch_size` long rows.
+    The corpus, minus a random offset in [0, num_steps), is cut into `batch_size` long rows.
 
     Args:
         corpus: a sequence of token ids; an array, such as a ``numpy.memmap``, is not copied.
@@ -42,7 +42,7 @@ def seq_data_iter_consecutive(
     Raises:
         ValueError: a size is below 1, or the corpus is shorter than one minibatch, or an id is out
             of [0, 2**31); ids of a ``numpy.memmap`` are checked when they are cut.
-        TypeError: the corpus is no sequence of whole numbers.
+        TypeError: the corpus is not a sequence of whole numbers.
 
     Source: Dive into Deep Learning, ``d2l.seq_data_iter_consecutive``, 2019.
     """
@@ -53,9 +53,9 @@ def seq_data_iter_consecutive(
 def seq_data_iter_random(
     corpus: Sequence[int], batch_size: int, num_steps: int
 ) -> Iterator[tuple[Array, Array]]:
-    """Return minibatches of subsequences in random order, each from a place of its own.
+    """Return minibatches of non-overlapping subsequences in random order.
 
-    Arguments, result and errors are those of `seq_data_iter_consecutive`.
+    Arguments, result and errors are as for `seq_data_iter_consecutive`.
 
     Source: Dive into Deep Learning, ``d2l.seq_data_iter_random``, 2019.
     """
@@ -64,7 +64,7 @@ def seq_data_iter_random(
 
 
 class SeqDataLoader(batches.Loader):
-    """Minibatches of a corpus, drawn anew each time it is iterated over.
+    """Minibatches of a corpus, drawn afresh each time it is iterated over.
 
     Args:
         corpus: a sequence of token ids; an array, such as a ``numpy.memmap``, is not copied.
@@ -95,7 +95,7 @@ def load_data_time_machine(
     Args:
         batch_size, num_steps: at least 1.
         use_random_iter: random instead of consecutive sampling.
-        max_tokens: use the first so many characters; -1 for all 171,489.
+        max_tokens: use the first N characters; -1 for all 171,489.
 
     Returns:
         (`SeqDataLoader`, `Vocab`).

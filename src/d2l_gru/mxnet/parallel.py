@@ -1,7 +1,7 @@
 """Data-parallel training: one model on several devices, and on several machines.
 
-Each device holds a replica and gets a part of each minibatch's rows.  MXNet's key-value store adds
-the gradients up, and every replica then makes the same update.
+Each device holds a replica and gets a part of each minibatch's rows.  MXNet's key-value store sums
+the gradients, and every replica then makes the same update.
 """
 
 import numpy
@@ -18,18 +18,18 @@ STORES = ("device", "local", "dist_sync", "dist_device_sync")
 
 
 class DataParallel:
-    """Replicas of one model, and the store that adds their gradients up.
+    """Replicas of one model, and the store that sums their gradients.
 
     Args:
-        models: replicas of a model, as for `train`, each on a device of its own.
-        kvstore: a store of ``mxnet.kv.create``, or the name of one: "device" adds up on the GPUs,
+        models: replicas of a model, as for `train`, each on its own device.
+        kvstore: a store of ``mxnet.kv.create``, or the name of one: "device" sums on the GPUs,
             "local" on the CPU, "dist_sync" over all workers of a job.
 
-    All replicas start from the parameters of the first one, in a job from those of worker 0.
+    All replicas start from the parameters of the first one, and in a job from worker 0's.
 
     Attributes:
-        models, devices: lists of one length.
-        rank, num_workers: which worker of a job this is, and of how many.
+        models, devices: lists of equal length.
+        rank, num_workers: the number of this worker in a job, and how many there are.
 
     Raises:
         ValueError: there is no model, two are on one device, their parameters differ in shape, or
@@ -49,7 +49,7 @@ class DataParallel:
             raise ValueError(f"replicas differ in shape: {shapes[0]} and {differing[0]}")
         self.devices = [params[0].ctx for params in self.params]
         if len(set(self.devices)) < len(self.devices):
-            raise ValueError(f"each replica needs a device of its own, not {self.devices}")
+            raise ValueError(f"each replica needs its own device, not {self.devices}")
         if isinstance(kvstore, str) and kvstore not in STORES:
             raise ValueError(f"kvstore must be one of {', '.join(STORES)}, not {kvstore!r}")
         self.store = mxnet.kv.create(kvstore) if isinstance(kvstore, str) else kvstore
@@ -64,12 +64,12 @@ class DataParallel:
         """Return the slice of a minibatch's rows for each device of this worker.
 
         Raises:
-            ValueError: the rows cannot be dealt out evenly.
+            ValueError: the rows are not divisible among the devices.
         """
         parts = self.num_workers * len(self.devices)
         if check_int("batch_size", batch_size, 1) % parts:
             raise ValueError(
-                f"a minibatch of {batch_size} rows cannot be dealt out evenly to "
+                f"a minibatch of {batch_size} rows is not divisible among "
                 f"{self.num_workers} workers with {len(self.devices)} devices each"
             )
         size, first = batch_size // parts, self.rank * len(self.devices)
@@ -85,7 +85,7 @@ class DataParallel:
             self.store.pull(key, out=grads, priority=-key)
 
     def sum_over_workers(self, array):
-        """Return the sum of all workers' NumPy arrays of one shape; each worker must call this."""
+        """Return the sum of all workers' NumPy arrays of one shape; every worker must call this."""
         array = numpy.asarray(array, dtype="float32")
         if self.num_workers == 1:
             return array
@@ -110,7 +110,7 @@ class DataParallel:
         ]
 
     def join_states(self, states):
-        """Undo `split_state`, over all workers; each of them must call this."""
+        """Undo `split_state`, over all workers; every worker must call this."""
         whole = []
         for pieces in zip(*states, strict=True):
             mine = numpy.concatenate([piece.asnumpy() for piece in pieces], axis=-2)
@@ -122,19 +122,19 @@ class DataParallel:
 
 
 def train_epoch_parallel(parallel, train_iter, lr, clip=1.0):
-    """Train the replicas for one epoch; the result is that of one device, but for rounding.
+    """Train the replicas for one epoch; up to rounding, the result is that of one device.
 
     Args:
         parallel: `DataParallel`.
-        train_iter, lr, clip: as for `train_epoch`; every worker of a job needs the same ones, of
-            which it takes its own rows.
+        train_iter, lr, clip: as for `train_epoch`; every worker of a job needs the same ones, and
+            takes its own rows of each minibatch.
 
     Returns:
         (perplexity of the rows of this worker, tokens per second of all workers, largest norm of
         the gradients before clipping).
 
     Raises:
-        ValueError: the rows cannot be dealt out evenly, or what `train_epoch` raises.
+        ValueError: the rows are not divisible among the devices, or as `train_epoch`.
 
     Source: Dive into Deep Learning, "Training on Multiple GPUs", 2019, with MXNet's store.
     """
@@ -156,14 +156,14 @@ def train_step_parallel(parallel, X, Y, states, lr, clip):
 
     Args:
         parallel: `DataParallel`.
-        states: what the step before returned, a state for each replica; None to start at zero.
+        states: the states that the previous step returned, one per replica; None to start afresh.
         X, Y, lr, clip: as for `train_step`.
 
     Returns:
         (summed loss of this worker's tokens, norm of the gradients before clipping, new states).
 
     Raises:
-        ValueError: the rows cannot be dealt out evenly, or what `train_step` raises.
+        ValueError: the rows are not divisible among the devices, or as `train_step`.
     """
     states, losses = _backward(parallel, X, Y, states)
     parallel.add_gradients()
@@ -180,7 +180,7 @@ def train_step_parallel(parallel, X, Y, states, lr, clip):
 def _backward(parallel, X, Y, states):
     """Leave in each replica the gradients of its part; return its new state and summed loss."""
     vocab_size = vocab_size_of(parallel.models[0])
-    check_minibatch(X, Y, vocab_size)  # before they go to devices that would have to be waited for
+    check_minibatch(X, Y, vocab_size)  # before they move to devices, where reading them would wait
     rows, new_states, losses = parallel.rows(X.shape[0]), [], []
     for i, (model, device, part) in enumerate(
         zip(parallel.models, parallel.devices, rows, strict=True)
@@ -201,7 +201,7 @@ def _backward(parallel, X, Y, states):
 
 
 def _frozen(model):
-    """Return the arrays that are not trained, which the replicas must share, too."""
+    """Return the arrays that are not trained, which the replicas must also share."""
     if isinstance(model, gluon.Block):
         params = model.collect_params().values()
         return [param.data() for param in params if param.grad_req == "null"]

@@ -1,4 +1,4 @@
-"""The equations of `d2l_gru.mxnet.scratch`, arranged for speed: the same numbers, sooner."""
+"""The equations of `d2l_gru.mxnet.scratch`, arranged for speed: the same results, faster."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from d2l_gru.mxnet._import import Array, gluon
 def fast_gru(
     inputs: Array, state: Sequence[Array], params: Sequence[Array]
 ) -> tuple[Array, tuple[Array]]:
-    """Do what `gru` does in less than half the time, as the `forward_fn` of `RNNModelScratch`.
+    """Compute what `gru` does in less than half the time, as `forward_fn` of `RNNModelScratch`.
 
-    The equations are run as one graph, which is kept for each number of steps and of hidden units.
-    It multiplies the inputs of all steps at once, both gates at once, and the states of all steps
-    with the output layer at once.
+    The equations run as one graph, which is kept for each number of steps and of hidden units.  It
+    multiplies the inputs of all steps at once, both gates at once, and the states of all steps with
+    the output layer at once.
 
     Args:
-        inputs: (num_steps, batch_size), one-hot rows in the book.
+        inputs: (num_steps, batch_size, num_inputs), one-hot rows in the book.
         state: ``(H,)``, H (batch_size, num_hiddens).
         params: as from `get_params`.
 
     Returns:
         The logits (num_steps * batch_size, vocab_size), step by step, and the new state ``(H,)``;
-        but for rounding, those of `gru`.
+        both equal those of `gru` up to rounding.
 
     Raises:
-        ValueError: shapes or devices do not fit together.
+        ValueError: shapes or devices do not match.
 
     Source: as `gru`; the savings are derived in the chapter "How fast, and why".
     """
@@ -65,7 +65,7 @@ class _Loop(gluon.HybridBlock):
         X_h = npx.fully_connected(inputs, W_xh.T, b_h, num_hidden=self.num_hiddens, flatten=False)
         states = []
         for t in range(self.num_steps):
-            # np.tanh and npx.sigmoid compute one number after the other; these are oneDNN's.
+            # np.tanh and npx.sigmoid compute one number at a time; these are oneDNN's.
             ZR = npx.activation(X_zr[t] + np.dot(H, W_zr), act_type="sigmoid")
             Z = npx.slice(ZR, (None, 0), (None, self.num_hiddens))
             R = npx.slice(ZR, (None, self.num_hiddens), (None, 2 * self.num_hiddens))

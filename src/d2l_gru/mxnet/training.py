@@ -22,7 +22,7 @@ def set_seed(seed: int) -> None:
         seed: from 0 to 2**31 - 1.
 
     Raises:
-        ValueError: it is out of that range.
+        ValueError: `seed` is out of that range.
     """
     seed = check_seed(seed)
     random.seed(seed)
@@ -34,7 +34,7 @@ def sgd(params: Any, lr: float, batch_size: int | None = None) -> None:
 
     Args:
         params: arrays with gradients attached: a list, a generator, a ``ParameterDict``, a model,
-            or one array.  Parameters whose ``grad_req`` is "null" are left alone.
+            or one array.  Parameters whose ``grad_req`` is "null" are not changed.
         lr: learning rate, > 0.
         batch_size: as in 2019, a whole number by which the gradients are divided.
 
@@ -67,8 +67,8 @@ def _norm(params):
 def grad_clipping(params: Any, theta: float) -> Array:
     """Scale all gradients by one factor so that their joint norm is at most `theta`, in place.
 
-    A gradient that is infinite or NaN makes the norm so, and stays NaN: the parameters, and the
-    next perplexity, become NaN.
+    If a gradient is infinite or NaN, so is the norm, and the scaled gradient is NaN: the parameters
+    and the next perplexity become NaN.
 
     Args:
         params: as for `sgd`.
@@ -100,21 +100,21 @@ def train_step(model, X, Y, state, lr, device, clip):
     Args:
         X, Y: token ids (batch_size, num_steps).  They are checked on the CPU, and move to `device`
             afterwards; ids that are on a GPU already are not read back.
-        state: what the step before returned, which is detached; None to start anew.
+        state: the state that the previous step returned, which is detached; None to start afresh.
         model, lr, device, clip: as for `train_epoch`.
 
     Returns:
         (summed loss of the tokens, norm of the gradients before clipping, new state); the first two
-        are arrays of shape (), which nothing has waited for.
+        are arrays of shape (), which have not been waited for.
 
     Raises:
-        ValueError: ids are out of range, X and Y are of unequal shapes, or the model's logits are.
+        ValueError: ids are out of range, or X, Y and the model's logits do not match in shape.
     """
     vocab_size = vocab_size_of(model)
     check_minibatch(X, Y, vocab_size)
     inputs, labels = X.as_in_ctx(device), Y.as_in_ctx(device)
     with autograd.record():
-        # A first state may have parameters; one that is carried ends its gradient here.
+        # A first state may have parameters; the gradient of a carried state stops here.
         H = begin_state(model, X.shape[0], device) if state is None else detached(state)
         Y_hat, state = model(inputs, H)
         check_logits(Y_hat, Y)
@@ -138,13 +138,13 @@ def train_epoch(
 ) -> tuple[float, float, float]:
     """Train for one epoch.
 
-    With consecutive sampling the state is carried from minibatch to minibatch, detached: its value
-    goes on, its gradient does not.  With random sampling it starts at zero each time.
+    With consecutive sampling, the state is carried from minibatch to minibatch, detached: its value
+    is kept, its gradient is not.  With random sampling, it starts at zero each time.
 
     Args:
         model: as for `train`.
         train_iter: minibatches (X, Y) of token ids (batch_size, num_steps); a true attribute
-            ``use_random_iter`` says that they are no continuation of each other.
+            ``use_random_iter`` means that they do not continue each other.
         lr: learning rate, > 0.
         device: where the model is.
         clip: the largest norm of the gradients, > 0; None for no clipping.
@@ -179,19 +179,20 @@ def train(
         model: `RNNModelScratch`, `RNNModel`, or a model of your own with these two methods:
 
             - ``model(X, state)`` returns logits (num_steps * batch_size, vocab_size), step by step,
-              and the new state: an array, or a list or tuple of some.  X is token ids
+              and the new state: an array, or a list or tuple of arrays.  X is token ids
               (batch_size, num_steps).
             - ``begin_state(batch_size, device)`` returns the first state.  Its arguments may have
-              any order if they are called so; ``ctx`` is ``device`` under its name of 2019.
+              any order if they have these names; ``ctx`` is the 2019 name of ``device``.
 
-            A ``gluon.Block`` needs no more; another object also needs ``parameters()``, which
-            returns its arrays, with gradients attached.  Those of ``grad_req`` "null" are frozen.
-            Where there is a method ``prepare(device)``, which raises unless the model is there, it
-            is called, and where there is a ``vocab_size``, ids are checked before they are read.
+            A ``gluon.Block`` needs nothing else; another object also needs ``parameters()``, which
+            returns its arrays, with gradients attached.  Parameters with ``grad_req`` "null" are
+            frozen.  If there is a method ``prepare(device)``, which must raise unless the model is
+            on that device, it is called.  If there is a ``vocab_size``, ids are checked before they
+            are used.
         train_iter, lr, clip: as for `train_epoch`.
         num_epochs: at least 1.
-        device: where the model is, or where the parameters are drawn that have no values yet; None
-            for `try_gpu()`.
+        device: the model's device, where parameters without values are initialised; None for
+            `try_gpu()`.
         on_epoch: function (epoch from 1, `History`), called after each epoch.
 
     Returns:

@@ -1,1 +1,1 @@
-"""Training from the shell: runs that can be stopped and go on, and what they save."""
+"""Training from the shell: runs that can be stopped and resumed, and what they save."""

@@ -1,4 +1,4 @@
-"""Whether a checkpoint is that of a run, checked before anything is made as large as it says.
+"""Validate a run's checkpoint before allocating the sizes that it claims.
 
 Needs no deep-learning framework.
 """
@@ -11,7 +11,7 @@ from d2l_gru._checks import check_int, check_shape
 from d2l_gru.history import History
 from d2l_gru.runs.setting import Setting
 
-COUNTS = {"epoch": 1, "batch": 0, "updates": 0, "num_tokens": 0}  # with the least that each can be
+COUNTS = {"epoch": 1, "batch": 0, "updates": 0, "num_tokens": 0}  # with their minimum values
 
 
 def check_saved(arrays, meta):
@@ -28,9 +28,9 @@ def check_saved(arrays, meta):
         _check_meta(meta, setting)
         _check_arrays(arrays, setting, 1 + len(meta["vocab"]), meta["batch"] > 0)
     except KeyError as error:
-        raise ValueError(f"it is no checkpoint of a run: it lacks {error}") from None
+        raise ValueError(f"not a training checkpoint: missing {error}") from None
     except (TypeError, ValueError) as error:
-        raise ValueError(f"it is no checkpoint of a run: {error}") from None
+        raise ValueError(f"not a training checkpoint: {error}") from None
     return setting
 
 
@@ -79,13 +79,13 @@ def _check_arrays(arrays, setting, vocab_size, has_state):
     for i, shape in enumerate(_parameter_shapes(setting, vocab_size)):
         expected[f"parameter {i}"] = shape
         if i > len(arrays):
-            break  # where num_layers says a billion
+            break  # in case num_layers is a billion
     for name, shape in expected.items():
         check_shape(name, arrays[name], shape)
         if arrays[name].dtype != "float32":
             raise TypeError(f"{name} must be float32, not {arrays[name].dtype}")
     if unknown := sorted({*arrays} - {*expected}):
-        raise ValueError(f"it holds {unknown[0]!r}, which no run saves")
+        raise ValueError(f"unexpected array {unknown[0]!r}")
 
 
 def _parameter_shapes(setting, vocab_size):

@@ -1,6 +1,6 @@
-"""The two frameworks that a run can be made with, and which one a device belongs to.
+"""The two frameworks that a run can use, and which one a device belongs to.
 
-What `run` needs of either is a module with the same few functions, its ``_backend``.
+`run` needs from each a module with the same few functions, its ``_backend``.
 """
 
 import importlib
@@ -19,6 +19,6 @@ def load(name):
 
 
 def of(device):
-    """Return the module of the framework that an ``mxnet.Context`` or ``torch.device`` is of."""
+    """Return the module of the framework of an ``mxnet.Context`` or a ``torch.device``."""
     torch = sys.modules.get("torch")
     return load("torch" if torch and isinstance(device, torch.device) else "mxnet")

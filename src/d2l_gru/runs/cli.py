@@ -1,4 +1,4 @@
-"""The commands ``train`` and ``sample``: training for hours or days, and using what it made."""
+"""The commands ``train`` and ``sample``: training for hours or days, and using the result."""
 
 import contextlib
 import dataclasses
@@ -19,9 +19,9 @@ NUMBERS = ("num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs",
 
 def add_train_parser(subparsers):
     """Add the command ``train``; return its parser."""
-    parser = subparsers.add_parser("train", help="train from the shell, with log and checkpoints")
+    parser = subparsers.add_parser("train", help="train from the shell, with a log and checkpoints")
     parser.add_argument("--model", choices=("scratch", "concise"))
-    parser.add_argument("--corpus", metavar="FILE", help="a UTF-8 text; else The Time Machine")
+    parser.add_argument("--corpus", metavar="FILE", help="a UTF-8 text; default: The Time Machine")
     parser.add_argument(
         "--max-tokens", type=int, metavar="N",
         help="use the first N characters, 10,000 by default; -1 for all",
@@ -29,20 +29,20 @@ def add_train_parser(subparsers):
     for name in NUMBERS:
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
     parser.add_argument("--lr", type=float, metavar="X")
-    parser.add_argument("--clip", type=_clip, metavar="X", help="or 'none'")
+    parser.add_argument("--clip", type=_clip, metavar="X", help="a number, or 'none'")
     parser.add_argument(
         "--random", dest="use_random_iter", action="store_true", default=None,
         help="random instead of consecutive sampling",
     )  # fmt: skip
     parser.add_argument("--device", help="cpu, gpu, one like gpu:1, or several: gpu:0,gpu:1")
     _add_framework(parser)
-    parser.add_argument("--log", metavar="FILE", help="append a line of JSON for each epoch")
-    parser.add_argument("--checkpoints", metavar="FOLDER", help="where to keep the newest three")
+    parser.add_argument("--log", metavar="FILE", help="append one line of JSON per epoch")
+    parser.add_argument("--checkpoints", metavar="FOLDER", help="keep the newest three here")
     parser.add_argument(
         "--checkpoint-every", type=float, default=60, metavar="SECONDS",
-        help="60 by default; 0 after every update",
+        help="60 by default; 0 saves after every update",
     )  # fmt: skip
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
     parser.set_defaults(run=lambda options: guarded(train, options))
     return parser
 
@@ -50,12 +50,12 @@ def add_train_parser(subparsers):
 def add_sample_parser(subparsers):
     """Add the command ``sample``."""
     parser = subparsers.add_parser("sample", help="complete a text with a trained model")
-    parser.add_argument("checkpoint", help="a checkpoint, or the folder of some")
+    parser.add_argument("checkpoint", help="a checkpoint, or a folder of checkpoints")
     parser.add_argument(
-        "--prefix", help="by default 'time traveller', or the first word of a text of your own"
+        "--prefix", help="by default 'time traveller', or the first word of your own text"
     )
     parser.add_argument("--length", type=int, default=50, help="characters to add")
-    parser.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 picks the likeliest")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cpu, gpu or one like gpu:1")
     _add_framework(parser)
@@ -71,14 +71,14 @@ def _clip(text):
 
 
 def guarded(command, options):
-    """Run a command; an error of input is one line, not a traceback."""
+    """Run a command; an input error is one line, not a traceback."""
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = lambda message, *rest: print(f"warning: {message}", file=sys.stderr)
         try:
             return command(options)
         except BrokenPipeError:
-            raise  # nobody reads the output: no fault of the input
+            raise  # nobody reads the output: not an input error
         except (ValueError, OSError, ImportError) as error:
             print(f"error: {error}", file=sys.stderr)
             return job.leave(2)
@@ -91,7 +91,7 @@ def _device(text, framework):
 def train(options):
     """Train as the options say; return 0, or 128 + the number of a signal that ended it.
 
-    As a process of a job, be what its role says: scheduler, server or worker.
+    In a job, run in the process's role: scheduler, server or worker.
     """
     if job.role() in ("scheduler", "server"):
         job.serve()
@@ -106,14 +106,14 @@ def train(options):
 
 
 class _Stop:
-    """What happens on a signal: before training, an end at once; then, one after the update.
+    """The signal handler: before training it stops at once, later after the current update.
 
-    A second Ctrl-C does not wait for that.  Any other signal may well come twice, as from
-    ``timeout``, and whoever sends it sends SIGKILL in the end.
+    A second Ctrl-C stops at once.  Any other signal may come twice, as from ``timeout``, and its
+    sender resorts to SIGKILL in the end.
 
     Attributes:
-        numbers: list of the signals that came.
-        under_way: whether the first of them lets an update end.
+        numbers: list of the signals received.
+        under_way: whether the first signal waits for the end of the update.
     """
 
     def __init__(self):
@@ -149,12 +149,12 @@ def _train(options, stop):
 
 
 def _say_what_is_left_out(run, options):
-    """Say so if only the beginning of a text of the user's own is used, and nobody asked for it."""
+    """Print a note if only the beginning of the user's own text is used by default."""
     used, there = run.setting.max_tokens, sum(count for _, count in run.vocab.token_freqs)
     asked = options.resume or options.max_tokens is not None
     if run.rank == 0 and not asked and run.setting.corpus != "timemachine" and there > used:
         print(
-            f"note: the first {used:,} of {there:,} characters are used; for all: --max-tokens -1",
+            f"note: using the first {used:,} of {there:,} characters; for all: --max-tokens -1",
             file=sys.stderr,
         )
 
@@ -177,8 +177,8 @@ def _prepare(options):
         return _continued(Setting(**found[1]["setting"]), given, path), found
     if options.checkpoints and checkpoint.paths(options.checkpoints):
         raise ValueError(
-            f"{options.checkpoints} holds checkpoints of another run: add --resume to go on "
-            "with it, or name another folder"
+            f"{options.checkpoints} holds checkpoints of another run: add --resume to continue "
+            "it, or choose another folder"
         )
     return Setting(**given), None
 
@@ -189,18 +189,18 @@ def _say_how_to_go_on(options):
     if job.role() is not None:
         return  # the launcher says it, once
     if not options.checkpoints:
-        said = "stopped; nothing was kept, since there is no --checkpoints"
+        said = "stopped; nothing was saved, because --checkpoints was not given"
     elif not checkpoint.paths(options.checkpoints):
-        said = "stopped before there was anything to keep"
+        said = "stopped before there was anything to save"
     else:
         folder = shlex.quote(options.checkpoints)
-        said = f"stopped; to go on: python -m d2l_gru train --resume --checkpoints {folder}"
+        said = f"stopped; to continue: python -m d2l_gru train --resume --checkpoints {folder}"
     with contextlib.suppress(OSError):  # after SIGHUP the terminal is gone
         print(f"\n{said}", file=sys.stderr)
 
 
 def _continued(setting, given, path):
-    """Return the checkpoint's setting, with more epochs if asked for; refuse any other change."""
+    """Return the checkpoint's setting, with more epochs if requested; refuse any other change."""
     for name, value in given.items():
         before = getattr(setting, name)
         if name != "num_epochs" and value != before:
@@ -212,7 +212,7 @@ def _go(run, options, stop):
     """Train to the end; return 0, or the number of the signal that came first."""
     from d2l_gru._progress import progress
 
-    chief = run.rank == 0  # who alone writes
+    chief = run.rank == 0  # only this one writes
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(_open_log(options.log, run)) if options.log and chief else None
         stop.under_way = True
@@ -248,19 +248,21 @@ def _entry(run):
 
 
 def _open_log(name, run):
-    """Open the log to append to, without the lines of epochs that are done again."""
+    """Open the log for appending, without the lines of epochs that will be repeated."""
     path = Path(name)
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     if lines and run.updates == 0:
-        raise ValueError(f"{name} is there already, as the log of another run: name another file")
+        raise ValueError(
+            f"the log {name} already exists and belongs to another run: choose another file"
+        )
     kept = []
     for number, line in enumerate(lines, 1):
         try:
             epoch = json.loads(line)["epoch"]
         except (ValueError, KeyError, TypeError):
             if number == len(lines):
-                break  # cut by a kill
-            raise ValueError(f"{name}, line {number}, is no line of a log: {line!r}") from None
+                break  # truncated by a kill
+            raise ValueError(f"{name}, line {number}, is not a log entry: {line!r}") from None
         kept += [line] if epoch < run.epoch else []
     if lines:
         temporary = path.with_name(f".{path.name}.tmp")

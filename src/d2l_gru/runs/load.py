@@ -1,4 +1,4 @@
-"""What a run leaves behind: its checkpoints, read again, and the model in one."""
+"""Reading a run's checkpoints, and the model in one."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from d2l_gru.text import Vocab
 
 
 def read_checkpoint(path):
-    """Read the checkpoint of a run, or the newest good one in a folder.
+    """Read the checkpoint of a run, or the newest valid one in a folder.
 
     Returns:
         (path, arrays, meta).
 
     Raises:
-        ValueError, OSError: as `checkpoint.load` and `checkpoint.latest`, or it is not that of a
-            run.
+        ValueError, OSError: as `checkpoint.load` and `checkpoint.latest`, or it is not a training
+            checkpoint.
     """
     path = Path(path)
     found = (path, *checkpoint.load(path)) if path.is_file() else checkpoint.latest(path)
@@ -30,14 +30,15 @@ def read_checkpoint(path):
 
 
 def load_model(arrays, meta, device):
-    """Return the model and `Vocab` of a checkpoint, to complete texts with; no corpus is needed.
+    """Return the model and `Vocab` of a checkpoint, for completing texts; no corpus is needed.
 
     Args:
         arrays, meta: as from `checkpoint.load`, of a run with either framework.
-        device: where to, an ``mxnet.Context`` or a ``torch.device``, which chooses the framework.
+        device: where to put the model, an ``mxnet.Context`` or a ``torch.device``; its type selects
+            the framework.
 
     Raises:
-        ValueError: the parameters are not finite, or the checkpoint is not that of a run.
+        ValueError: the parameters are not finite, or it is not a training checkpoint.
     """
     setting = check_saved(arrays, meta)
     framework, vocab = backends.of(device), Vocab.from_freqs(meta["vocab"])

@@ -1,4 +1,4 @@
-"""A training run that can be stopped at any moment and goes on as if it had not been."""
+"""A training run that can be stopped at any moment and resumed as if it had not been."""
 
 import dataclasses
 import math
@@ -23,24 +23,24 @@ class Run:
 
     Args:
         setting: `Setting`.
-        devices: where to train: an ``mxnet.Context`` or a ``torch.device``, which chooses the
-            framework, or a list of contexts, among which the rows are dealt out.
-        from_checkpoint: (arrays, meta) as from `checkpoint.latest`; None to start anew.  It may
+        devices: where to train: an ``mxnet.Context`` or a ``torch.device``, whose type selects the
+            framework, or a list of contexts, among which the rows are divided.
+        from_checkpoint: (arrays, meta) as from `checkpoint.latest`; None to start afresh.  It may
             come from a run on other devices, or with the other framework.
-        store: the store of a job, as from `cluster.process.member`; None outside of one.
+        store: the store of a job, as from `cluster.process.member`; None outside a job.
 
     Attributes:
         model, vocab, history.
-        meter: `EpochMeter` of the epoch that is under way.
-        prefix: the first word of its text, cut to 20 characters.
-        rank: which worker of a job this is, 0 outside of one.
-        epoch: the epoch that is under way, from 1; num_epochs + 1 at the end.
-        batch: how many of its minibatches are done.
+        meter: `EpochMeter` of the current epoch.
+        prefix: the first word of the corpus, cut to 20 characters.
+        rank: the number of this worker in a job, 0 outside a job.
+        epoch: the current epoch, from 1; num_epochs + 1 at the end.
+        batch: how many minibatches of the epoch are done.
 
     Raises:
-        ValueError: the corpus is another than the checkpoint's, or too short, or the rows of a
-            minibatch cannot be dealt out evenly, or several devices are PyTorch's, or the
-            checkpoint is not that of a run.
+        ValueError: the corpus is not the checkpoint's, or too short, or the rows of a minibatch are
+            not divisible among the devices, or several devices are PyTorch's, or it is not a
+            training checkpoint.
     """
 
     def __init__(self, setting, devices, from_checkpoint=None, store=None):
@@ -70,8 +70,8 @@ class Run:
         self._check_that_workers_agree()
 
     def _begin_epoch(self):
-        # The samplers draw at the start of an epoch, and nothing else draws while it lasts: of
-        # MXNet's generator, only the parameters' first values come.
+        # The samplers draw random numbers at the start of an epoch, and nothing else draws during
+        # it.  MXNet's generator is used for the initial parameters only.
         self.random_state = random.getstate()
         self.batch, self.state = 0, None
         self.meter = EpochMeter(self.framework.maximum, self.framework.to_array(0.0, self.device))
@@ -80,24 +80,24 @@ class Run:
         return value if self.parallel is None else self.parallel.sum_over_workers(value)
 
     def _check_that_workers_agree(self):
-        # In digits, since a float32 is exact below 2**24: the sum of up to 4096 workers is.
+        # In digits, because a float32 is exact below 2**24, as is their sum over 4096 workers.
         here = [self.updates // 4096**i % 4096 for i in range(3)]
         workers, *total = self._sum([1, *here])
         if total != [workers * digit for digit in here]:
             raise ValueError(
-                "the workers of this job resume at different updates: give them one folder of "
-                "checkpoints, on a file system that they share"
+                "the workers of this job resume at different updates: give them the same "
+                "checkpoint folder, on a shared file system"
             )
 
     def wants(self, to_save, to_stop):
-        """Return what any worker of the job wants now, (to save, to stop); each must call this."""
+        """Return whether any worker asks to (save, stop); each worker of a job must call this."""
         save, stop = self._sum([float(bool(to_save)), float(bool(to_stop))])
         return bool(save), bool(stop)
 
     def save(self, directory):
-        """Write a checkpoint of this moment; return its path.
+        """Write a checkpoint of the current state; return its path.
 
-        In a job each worker must call this, and the first one writes.
+        In a job every worker must call this, and the first one writes.
         """
         values = self.framework.to_numpy
         arrays = {f"parameter {i}": values(p) for i, p in enumerate(self.model.parameters())}
@@ -128,7 +128,7 @@ class Run:
     def _restore(self, arrays, meta):
         if meta["corpus_sha256"] != self.sha256:
             raise ValueError(
-                f"the checkpoint was trained on a text of SHA-256 {meta['corpus_sha256'][:16]}, "
+                f"the checkpoint was trained on a text with SHA-256 {meta['corpus_sha256'][:16]}, "
                 f"but {self.setting.corpus} has {self.sha256[:16]}"
             )
         if not _is_vocab_of(meta, self.vocab):
@@ -143,18 +143,18 @@ class Run:
             self.state = [self.framework.to_array(H, self.device) for H in state]
         elif state:
             self.state = self.parallel.split_state(state)
-        if self.rank == 0:  # of all workers' losses the sum is used
+        if self.rank == 0:  # the losses of all workers are summed
             self.meter.total = self.framework.to_array(arrays["loss"], self.device)
         self.meter.largest = self.framework.to_array(arrays["largest norm"], self.device)
-        # Lists of its own, since another run may start from the same meta.
+        # Copies, because another run may start from the same meta.
         self.history = History(**{name: list(values) for name, values in meta["history"].items()})
         self.meter.num_tokens, self.meter.seconds = meta["num_tokens"], meta["seconds"]
         self.epoch, self.batch, self.updates = meta["epoch"], meta["batch"], meta["updates"]
 
     def updates_of_epoch(self):
-        """Do what is left of the epoch, an update at a time; yield after each one.
+        """Do the remaining updates of the epoch; yield after each one.
 
-        When the generator ends, the epoch has its entry in the history, and the next one begins.
+        When the generator ends, the epoch has been added to the history, and the next one begins.
         """
         random.setstate(self.random_state)
         carry = not self.setting.use_random_iter

@@ -14,7 +14,7 @@ MODELS = ("scratch", "concise")
 class Setting:
     """What determines a run; the defaults are the book's.
 
-    Values of NumPy's types and paths become Python's own, which a checkpoint can hold.
+    NumPy values and paths are converted to Python's own types, which a checkpoint can hold.
 
     Attributes:
         model: "scratch" or "concise".

@@ -1,9 +1,9 @@
 """The package's public names for PyTorch: ``import d2l_gru.torch as d2l``.
 
 The same names and arguments as in `d2l_gru`; MXNet need not be installed.  A seed gives the same
-minibatches and, from the same weights, the same results but for rounding; the frameworks draw the
-weights by different generators.  What depends on no framework is the same code.  Each module is
-loaded when one of its names is first used.
+minibatches and, from the same weights, the same results up to rounding; the frameworks draw weights
+with different generators.  Framework-independent code is shared.  Each module is loaded when one of
+its names is first used.
 """
 
 from d2l_gru import _lazy

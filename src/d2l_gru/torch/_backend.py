@@ -1,4 +1,4 @@
-"""What a run needs of PyTorch."""
+"""What a run needs from PyTorch."""
 
 import numpy
 
@@ -16,7 +16,7 @@ maximum = torch.maximum
 
 
 def make_model(setting, vocab_size, device):
-    """Return the model of a `Setting`, on a device, with its parameters drawn."""
+    """Return the model of a `Setting`, on a device, with its parameters initialised."""
     if setting.model == "scratch":
         size = vocab_size, setting.num_hiddens
         return RNNModelScratch(*size, device, get_params, init_gru_state, gru)
@@ -27,7 +27,7 @@ def make_model(setting, vocab_size, device):
 
 
 def data_parallel(models, store):
-    """Raise ValueError: only MXNet's part of the package trains replicas."""
+    """Raise ValueError: only the MXNet part of the package trains replicas."""
     raise ValueError("several devices or workers need MXNet; with PyTorch a run has one device")
 
 
@@ -43,5 +43,5 @@ def to_numpy(array):
 
 @torch.no_grad()
 def assign(param, values):
-    """Give a parameter NumPy values."""
+    """Set a parameter to NumPy values."""
     param.copy_(torch.tensor(values))

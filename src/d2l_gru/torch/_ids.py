@@ -7,9 +7,9 @@ INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def check_ids(name, X, vocab_size):
-    """Raise unless `X` (batch_size, num_steps) is of whole numbers that, on the CPU, are token ids.
+    """Raise unless `X` (batch_size, num_steps) holds whole numbers and, on the CPU, token ids.
 
-    Reading those on a GPU would wait for it.  `train_epoch` checks them before they go there.
+    Reading ids on a GPU would wait for it.  `train_epoch` checks them before they are moved there.
     """
     if not isinstance(X, torch.Tensor) or X.dtype not in INTEGERS:
         raise TypeError(f"{name} must be a tensor of whole numbers, not {X!r}")

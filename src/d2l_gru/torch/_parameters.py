@@ -1,4 +1,4 @@
-"""What a plain ``torch.nn.Module`` has in place of ``prepare(device)``, and what is trained."""
+"""A substitute for ``prepare(device)`` on a plain ``torch.nn.Module``, and what is trained."""
 
 from d2l_gru.torch._import import torch
 from d2l_gru.torch.device import check_torch_device
@@ -33,15 +33,15 @@ def to_train(params):
     if trained := [param for param in params if param.requires_grad]:
         return trained
     raise ValueError(
-        "params holds no tensor to train: a generator yields its tensors once only, and a tensor "
+        "params holds no tensor to train: a generator can be used only once, and a tensor "
         "that does not require a gradient is frozen"
     )
 
 
 def prepare(model, device):
-    """Return `device` as a ``torch.device``; raise unless the model is there.
+    """Return `device` as a ``torch.device``; raise unless the model is on it.
 
-    A method ``prepare`` of the model is called, which may move it there.
+    A method ``prepare`` of the model is called, which may move the model.
 
     Raises:
         ValueError: the model is on another device, or on "meta".
@@ -53,13 +53,13 @@ def prepare(model, device):
 
 
 def check_is_on(model, device):
-    """Do so without moving the model."""
+    """Return `device` likewise, without moving the model."""
     device = check_torch_device(device)
     for param in parameters(model) if hasattr(model, "parameters") else ():
         if param.device != device:
             raise ValueError(
-                f"the model is on {param.device}, but {device} is asked for: pass the device that "
-                "the model is on, or move it before"
+                f"the model is on {param.device}, but {device} was requested: pass the device that "
+                "the model is on, or move the model first"
             )
     if device.type == "meta":
         raise ValueError("device must not be meta: tensors there have no values")

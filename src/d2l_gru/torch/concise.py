@@ -21,13 +21,13 @@ class RNNModel(nn.Module):
         rnn_layer: an ``nn.GRU``, ``nn.LSTM`` or ``nn.RNN``, not ``batch_first``, such as
             ``nn.GRU(vocab_size, 256)``.
         vocab_size: at least 1, the layer's ``input_size``.
-        sigma: weights are drawn anew, N(0, sigma²), and biases become 0, as in MXNet's twin; None
-            keeps what the layer holds.
+        sigma: weights are redrawn from N(0, sigma²) and biases set to 0, as in the MXNet model;
+            None keeps the layer's values.
 
     Raises:
         ValueError: sizes do not fit, or the layer is bidirectional or ``batch_first``, or has a
             ``proj_size``.
-        TypeError: `rnn_layer` is no such layer.
+        TypeError: `rnn_layer` is not such a layer.
 
     Source: Dive into Deep Learning, ``d2l.RNNModel``, 2019.
     """
@@ -42,16 +42,18 @@ class RNNModel(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(rnn_layer, (nn.GRU, nn.LSTM, nn.RNN)):
-            raise TypeError(f"rnn_layer must be like nn.GRU(vocab_size, 256), not {rnn_layer!r}")
+            raise TypeError(
+                f"rnn_layer must be a layer such as nn.GRU(vocab_size, 256), not {rnn_layer!r}"
+            )
         self.vocab_size = check_int("vocab_size", vocab_size, 1)
         if rnn_layer.input_size != vocab_size:
             raise ValueError(
                 f"rnn_layer must have the input_size {vocab_size}, not {rnn_layer.input_size}"
             )
         if rnn_layer.batch_first:
-            raise ValueError("rnn_layer must not be batch_first: its inputs go step by step")
+            raise ValueError("rnn_layer must not be batch_first: its first axis is time")
         if rnn_layer.bidirectional:
-            raise ValueError("rnn_layer must not be bidirectional: it would read what it predicts")
+            raise ValueError("rnn_layer must not be bidirectional: it would see what it predicts")
         if rnn_layer.proj_size:
             raise ValueError(
                 f"rnn_layer must have no projection, but its proj_size is {rnn_layer.proj_size}"
@@ -92,10 +94,10 @@ class RNNModel(nn.Module):
     def begin_state(self, batch_size: int, device: Device | None = None) -> tuple[Array, ...]:
         """Return the first state, a tuple of zero tensors (layers, batch_size, hiddens).
 
-        There is one, or two for an ``nn.LSTM``.
+        It holds one tensor, or two for an ``nn.LSTM``.
 
         Args:
-            device: None for where the parameters are.
+            device: None for the parameters' device.
         """
         shape = (self.rnn.num_layers, check_int("batch_size", batch_size, 1), self.rnn.hidden_size)
         device = self._like().device if device is None else check_torch_device(device)
@@ -104,9 +106,9 @@ class RNNModel(nn.Module):
         return tuple(torch.zeros(shape, **like) for _ in range(count))
 
     def prepare(self, device: Device) -> None:
-        """Move a new model to `device`; later, raise unless it is there.
+        """Move a new model to `device`; later, raise unless it is on `device`.
 
-        PyTorch's layers are made on the CPU.  So that is where the model is moved from, once.
+        PyTorch creates layers on the CPU, so a new model is moved from there, once.
 
         Raises:
             ValueError: it is on another device already, or `device` is "meta".
@@ -144,11 +146,11 @@ def differences(model):
         if any(getattr(part, hooks) for hooks in _HOOKS):
             yield f"{name} has hooks"
     if layer.batch_first or layer.bidirectional:
-        yield f"its rnn is not as RNNModel takes it: {layer!r}"
+        yield f"its rnn is not one that RNNModel accepts: {layer!r}"
     if dense.bias is None:
-        yield f"its dense must have biases, not be {dense!r}"
+        yield f"its dense must have biases, got {dense!r}"
     elif {*map(id, model.parameters())} != {*map(id, arrays(model))}:
-        yield "it has other parameters than those of its rnn and dense"
+        yield "its parameters are not those of its rnn and dense"
     if kinds := {param.dtype for param in model.parameters()} - {torch.float32}:
         yield f"its parameters must be float32, not {', '.join(map(str, kinds))}"
 

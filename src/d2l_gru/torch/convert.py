@@ -1,7 +1,7 @@
 """Carrying weights between MXNet's models and PyTorch's: both frameworks must be installed.
 
-Both libraries stack the gates of a layer r, z, n and apply the reset gate after the product, so
-that the concise models hold the same matrices in the same order; the scratch models are one list.
+Both libraries stack the gates of a layer r, z, n and apply the reset gate after the product, so the
+concise models hold the same matrices in the same order; a scratch model is one list.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ def to_torch(model: Any, device: Device = "cpu") -> Any:
     Args:
         model: `d2l_gru.RNNModelScratch` around `gru` or `fast_gru`, or `d2l_gru.RNNModel` around a
             ``gluon.rnn.GRU`` whose parameters have their values.  Dropout between layers is carried
-            over, and which of these parameters are frozen.
-        device: where the twin is to be.
+            over, as are frozen parameters.
+        device: the twin's device.
 
     Returns:
         A model of `d2l_gru.torch`.
 
     Raises:
-        ValueError: the model has no twin, since a function or a layer of it is another one, or it
-            has hooks, or is not float32.
-        TypeError: it is no model of `d2l_gru`.
+        ValueError: the model has no twin: one of its functions or layers was replaced, or it has
+            hooks, or is not float32.
+        TypeError: it is not a model of `d2l_gru`.
     """
     from d2l_gru.mxnet import concise as mxnet_concise
     from d2l_gru.mxnet import scratch as mxnet_scratch
@@ -63,16 +63,16 @@ def to_mxnet(model: Any, device: Any = None) -> Any:
     Args:
         model: `d2l_gru.torch.RNNModelScratch` around `gru` or `fast_gru`, or
             `d2l_gru.torch.RNNModel` around an ``nn.GRU`` with biases.  Dropout between layers is
-            carried over, and which parameters are frozen.
-        device: where the twin is to be, an MXNet context; None for ``cpu()``.
+            carried over, as are frozen parameters.
+        device: the twin's device, an MXNet context; None for ``cpu()``.
 
     Returns:
         A model of `d2l_gru`.
 
     Raises:
-        ValueError: the model has no twin, since a function or a layer of it is another one, or it
-            has hooks, or is not float32.
-        TypeError: it is no model of `d2l_gru.torch`.
+        ValueError: the model has no twin: one of its functions or layers was replaced, or it has
+            hooks, or is not float32.
+        TypeError: it is not a model of `d2l_gru.torch`.
     """
     from d2l_gru.mxnet import concise as mxnet_concise
     from d2l_gru.mxnet._import import gluon, np, npx
@@ -114,5 +114,5 @@ def _check(differences):
 
 
 def _arrays(model, concise):
-    """Return all parameters, frozen ones, too."""
+    """Return all parameters, including frozen ones."""
     return model.params if hasattr(model, "init_state") else concise.arrays(model)

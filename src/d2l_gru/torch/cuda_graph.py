@@ -1,7 +1,7 @@
 """Training with the whole update recorded once, as a CUDA graph, and replayed.
 
-A GRU's update is hundreds of small kernels, and ordering them one by one takes Python longer than
-running them takes the GPU.  A graph orders all of them at once.
+A GRU's update is hundreds of small kernels, and Python takes longer to launch them one by one than
+the GPU takes to run them.  A graph launches all of them at once.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class CapturedStep:
     way it does what `train_epoch` does for a minibatch, and nothing in it waits for the device.
 
     Args:
-        model: as for `train`, on its device.  What it computes must not depend on Python between
-            updates, which a graph does not run: hooks, for one.
+        model: as for `train`, on its device.  What it computes must not depend on Python code, such
+            as hooks, which a graph does not run.
         batch_size, num_steps: the shape of every minibatch.
         lr, clip: as for `train_epoch`.
         device: where the model is.
@@ -63,12 +63,12 @@ class CapturedStep:
         self.lr = check_positive("lr", lr)
         self.clip = clip if clip is None else check_positive("clip (None for no clipping)", clip)
         self.shape = check_int("batch_size", batch_size, 1), check_int("num_steps", num_steps, 1)
-        # What a graph reads and writes must stay in the same place, so these are filled in place.
+        # A graph reads and writes fixed addresses, so these are filled in place.
         self.X = torch.zeros(self.shape, dtype=torch.int64, device=self.device)
         self.Y = torch.zeros_like(self.X)
         first = begin_state(model, batch_size, self.device)
         if any(H.requires_grad for H in _arrays(first)):
-            raise ValueError("the model's first state has parameters, so use train in its place")
+            raise ValueError("the model's first state has parameters: use train instead")
         self.state = _copied(first)
         self.total = torch.zeros((), device=self.device)
         self.largest = torch.zeros((), device=self.device)
@@ -115,18 +115,18 @@ class CapturedStep:
             H.copy_(new)
 
     def begin(self) -> None:
-        """Start at the model's first state, with nothing summed up."""
+        """Start from the model's first state, with all sums at zero."""
         self.begin_sequence()
         self.total.zero_()
         self.largest.zero_()
 
     @torch.no_grad()
     def begin_sequence(self) -> None:
-        """Start at the model's first state."""
+        """Start from the model's first state."""
         self._carry(begin_state(self.model, self.shape[0], self.device))
 
     def __call__(self, X: Array, Y: Array) -> None:
-        """Update the model from token ids (batch_size, num_steps), which are on its device.
+        """Update the model from token ids (batch_size, num_steps) on its device.
 
         Raises:
             ValueError: they are of another shape or on another device, or ids on the CPU are out of
@@ -146,7 +146,7 @@ class CapturedStep:
 
 
 def _arrays(state):
-    """Return the tensors of a state, which is one, or a list or tuple of some."""
+    """Return the tensors of a state, which is a tensor, or a list or tuple of tensors."""
     return [state] if isinstance(state, torch.Tensor) else list(state)
 
 
@@ -178,7 +178,7 @@ def train_captured(
         A `History`.
 
     Raises:
-        ValueError: what `train` raises.
+        ValueError: as `train`.
     """
     lr, num_epochs = check_positive("lr", lr), check_run(num_epochs, on_epoch)
     if not hasattr(train_iter, "num_steps"):

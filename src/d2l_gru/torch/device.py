@@ -15,12 +15,12 @@ def _device(kind, number):
 
 
 def check_torch_device(device: Device) -> torch.device:
-    """Return `device` as the ``torch.device`` that its tensors name.
+    """Return `device` as the ``torch.device`` that its tensors report.
 
     That is "cpu" for "cpu:0", and "cuda:0" for "cuda" where that is the current GPU.
 
     Raises:
-        TypeError: it is none, nor the name of one.
+        TypeError: it is not a device or a device name.
     """
     if not isinstance(device, (str, torch.device)):
         raise TypeError(f"device must be a torch.device or its name, not {device!r}")
@@ -28,7 +28,7 @@ def check_torch_device(device: Device) -> torch.device:
         device = torch.device(device)
     except RuntimeError as error:
         raise TypeError(f"device must be a torch.device or its name: {error}") from None
-    if device.type in ("cpu", "meta"):  # of each there is one
+    if device.type in ("cpu", "meta"):  # there is one of each
         return torch.device(device.type)
     if device.index is None:
         number = torch.cuda.current_device() if device.type == "cuda" else 0
@@ -40,23 +40,23 @@ def parse_device(text, source="device"):
     """Return the ``torch.device`` that "cpu", "gpu" or "gpu:1" names.
 
     Raises:
-        ValueError: it is no such name, or there is no such GPU that PyTorch can use.
+        ValueError: it is not such a name, or PyTorch cannot use such a GPU.
     """
     return _device(*devices.parse(text, source, _gpus, "PyTorch"))
 
 
 def try_gpu(i: int = 0) -> torch.device:
-    """Return ``torch.device("cuda", i)`` if PyTorch can use that GPU, else that of the CPU.
+    """Return ``torch.device("cuda", i)`` if PyTorch can use that GPU, else the CPU.
 
-    ``D2L_GRU_DEVICE=cpu`` makes it the CPU, ``gpu`` makes it GPU `i` or an error, and ``gpu:1``
-    makes ``try_gpu()`` and ``try_gpu(1)`` that one and any other `i` an error.
+    With ``D2L_GRU_DEVICE=cpu`` it returns the CPU; with ``gpu``, it returns GPU `i` or raises; with
+    ``gpu:1``, ``try_gpu()`` and ``try_gpu(1)`` return GPU 1, and any other `i` raises.
 
     Args:
         i: the number of the GPU, from 0.
 
     Raises:
-        ValueError: `i` is below 0, or ``D2L_GRU_DEVICE`` names a GPU that is not there, or another
-            one than `i`.
+        ValueError: `i` is below 0, or ``D2L_GRU_DEVICE`` names a GPU that is not available, or one
+            other than `i`.
 
     Source: Dive into Deep Learning, ``d2l.try_gpu``, 2019; the variable was added.
     """
@@ -64,10 +64,10 @@ def try_gpu(i: int = 0) -> torch.device:
 
 
 def try_all_gpus() -> list[torch.device]:
-    """Return the devices of all GPUs that PyTorch can use, or that of the CPU, as a list.
+    """Return a list of all GPUs that PyTorch can use, or of the CPU if there is none.
 
     Raises:
-        ValueError: ``D2L_GRU_DEVICE`` asks for what is not there.
+        ValueError: ``D2L_GRU_DEVICE`` names a device that is not available.
 
     Source: Dive into Deep Learning, ``d2l.try_all_gpus``, 2019.
     """

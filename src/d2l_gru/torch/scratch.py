@@ -1,4 +1,4 @@
-"""The GRU from scratch in PyTorch: parameters, state, one equation a line, and a model."""
+"""The GRU from scratch in PyTorch: parameters, state, one equation per line, and a model."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def get_params(vocab_size: int, num_hiddens: int, device: Device) -> list[Array]
 
     Args:
         vocab_size, num_hiddens: at least 1.
-        device: where the tensors live.
+        device: the device of the tensors.
 
     Returns:
         The list ``[W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q]``, each requiring
-        its gradient.  ``W_x*`` is (vocab_size, num_hiddens), ``W_h*`` (num_hiddens, num_hiddens),
-        the biases (num_hiddens,), ``W_hq`` (num_hiddens, vocab_size) and ``b_q`` (vocab_size,).
+        a gradient.  ``W_x*`` is (vocab_size, num_hiddens), ``W_h*`` (num_hiddens, num_hiddens), the
+        biases (num_hiddens,), ``W_hq`` (num_hiddens, vocab_size) and ``b_q`` (vocab_size,).
 
     Raises:
         ValueError: a size is below 1.
@@ -73,7 +73,7 @@ def init_gru_state(batch_size: int, num_hiddens: int, device: Device) -> tuple[A
 def gru(
     inputs: Array, state: Sequence[Array], params: Sequence[Array]
 ) -> tuple[Array, tuple[Array]]:
-    """Run a GRU, reset gate before the product, and an output layer over a sequence.
+    """Run a GRU, with the reset gate before the product, and an output layer over a sequence.
 
     Args:
         inputs: (num_steps, batch_size, num_inputs), one-hot rows in the book.
@@ -84,7 +84,7 @@ def gru(
         The logits (num_steps * batch_size, vocab_size), step by step, and the new state ``(H,)``.
 
     Raises:
-        ValueError: shapes or devices do not fit together.
+        ValueError: shapes or devices do not match.
 
     Source: Cho et al., arXiv:1406.1078v3, 2014; the update gate as in Dive into Deep Learning,
     where Z = 1 keeps the state.
@@ -107,11 +107,11 @@ class RNNModelScratch(ScratchModel):
 
     Args:
         vocab_size, num_hiddens: at least 1.
-        device: where the parameters live.
-        get_params: function (vocab_size, num_hiddens, device) to a list of tensors.
-        init_state: function (batch_size, num_hiddens, device) to a tuple of tensors.
-        forward_fn: function (inputs, state, params) to (logits, state); inputs are one-hot rows
-            (num_steps, batch_size, vocab_size).
+        device: the device of the parameters.
+        get_params: function from (vocab_size, num_hiddens, device) to a list of tensors.
+        init_state: function from (batch_size, num_hiddens, device) to a tuple of tensors.
+        forward_fn: function from (inputs, state, params) to (logits, state); inputs are one-hot
+            rows (num_steps, batch_size, vocab_size).
 
     Attributes:
         params: the list that `get_params` returned.
@@ -132,7 +132,8 @@ class RNNModelScratch(ScratchModel):
             state: as from `begin_state`.
 
         Raises:
-            ValueError: an id of an X on the CPU is out of range, or X is not on the model's device.
+            ValueError: an id of an X on the CPU is out of range, or X is on another device than the
+                model.
         """
         check_ids("X", X, self.vocab_size)
         check_device("X", X, self.device)

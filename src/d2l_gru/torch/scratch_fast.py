@@ -1,7 +1,7 @@
-"""The equations of `d2l_gru.torch.scratch`, arranged for speed: the same numbers, sooner.
+"""The equations of `d2l_gru.torch.scratch`, arranged for speed: the same results, faster.
 
-Autograd differentiates each step's operations one by one, and multiplies for each weight matrix at
-each step.  Here the backward pass is written out, so that only what waits for another step is done
+Autograd differentiates each step's operations one by one, with one product per weight matrix and
+step.  Here the backward pass is written out, so that only what depends on another step is computed
 step by step.
 """
 
@@ -16,9 +16,9 @@ from d2l_gru.torch._import import Array, torch
 def fast_gru(
     inputs: Array, state: Sequence[Array], params: Sequence[Array]
 ) -> tuple[Array, tuple[Array]]:
-    """Do what `gru` does in less time, as the ``forward_fn`` of `RNNModelScratch`.
+    """Compute what `gru` does in less time, as ``forward_fn`` of `RNNModelScratch`.
 
-    There are gradients for all arguments, and none of these gradients' own.
+    All arguments have gradients, but these cannot be differentiated again.
 
     Args:
         inputs: (num_steps, batch_size, num_inputs), one-hot rows in the book.
@@ -27,10 +27,10 @@ def fast_gru(
 
     Returns:
         The logits (num_steps * batch_size, vocab_size), step by step, and the new state ``(H,)``;
-        but for rounding, those of `gru`.
+        both equal those of `gru` up to rounding.
 
     Raises:
-        ValueError: shapes or devices do not fit together.
+        ValueError: shapes or devices do not match.
 
     Source: as `gru`; the backward pass is derived in the chapter "How fast, and why".
     """
@@ -40,15 +40,15 @@ def fast_gru(
 
 
 class _Loop(torch.autograd.Function):
-    """The loop over the steps.  An ``A`` is what a gate or the candidate is a function of."""
+    """The loop over the steps.  An ``A`` is the argument of a gate or of the candidate."""
 
     @staticmethod
     def forward(ctx, inputs, H0, W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q):
         (T, B, _), units = inputs.shape, len(W_hh)
         X, W_x = inputs.flatten(0, 1), torch.cat([W_xz, W_xr, W_xh], dim=1)
         W_zr = torch.cat([W_hz, W_hr], dim=1)
-        # The share of the inputs, for all steps at once.  Each step adds that of the state, and
-        # puts the function's values in the place of its arguments.
+        # The contribution of the inputs, for all steps at once.  Each step adds the state's and
+        # overwrites the arguments with the functions' values.
         A = torch.addmm(torch.cat([b_z, b_r, b_h]), X, W_x).view(T, B, 3 * units)
         H, RH = A.new_empty(T + 1, B, units), A.new_empty(T, B, units)
         H[0] = H0
@@ -68,8 +68,8 @@ class _Loop(torch.autograd.Function):
         T, B, units = RH.shape
         H, H_new = H[:-1], H[1:].flatten(0, 1)
         Z, R, H_tilde = A.split(units, dim=2)
-        # What the gradients are multiplied by, for all steps at once: the slopes of the functions,
-        # and what the gates are multiplied with.
+        # The factors of the gradients, for all steps at once: the derivatives of the functions, and
+        # what the gates are multiplied by.
         dA = torch.empty_like(A)
         dA_z, dA_r, dA_h = dA.split(units, dim=2)
         torch.mul(Z * (1 - Z), H - H_tilde, out=dA_z)

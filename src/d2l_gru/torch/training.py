@@ -23,7 +23,7 @@ def set_seed(seed: int) -> None:
         seed: from 0 to 2**31 - 1.
 
     Raises:
-        ValueError: it is out of that range.
+        ValueError: `seed` is out of that range.
     """
     seed = check_seed(seed)
     random.seed(seed)
@@ -36,11 +36,11 @@ def sgd(params: Any, lr: float, batch_size: int | None = None) -> None:
 
     Args:
         params: tensors with gradients: a list, a generator such as ``model.parameters()``, a model,
-            or one tensor.  Frozen ones, which do not require a gradient, and ones that the loss did
-            not reach are left alone, as by ``torch.optim``.
+            or one tensor.  Frozen tensors, which do not require a gradient, and tensors that the
+            loss did not reach are not changed, as with ``torch.optim``.
         lr: learning rate, > 0.
         batch_size: as in 2020, a whole number by which the gradients are divided; they are then set
-            to zero, which is left to you without it.
+            to zero, which otherwise is up to you.
 
     Raises:
         ValueError: `lr` is not above 0, or no tensor has a gradient.
@@ -76,7 +76,7 @@ def gradient_norm(params: Any) -> Array:
 
 @torch.no_grad()
 def _norm(params):
-    # In float64, since the square of 1e20 is not a float32; Apple's GPUs have no other.
+    # In float64, because the square of 1e20 overflows float32; Apple's GPUs lack float64.
     dtype = torch.float32 if params[0].device.type == "mps" else torch.float64
     norms = [torch.linalg.vector_norm(param.grad, dtype=dtype) for param in params]
     return torch.linalg.vector_norm(torch.stack(norms))
@@ -86,8 +86,8 @@ def _norm(params):
 def grad_clipping(params: Any, theta: float) -> Array:
     """Scale all gradients by one factor so that their joint norm is at most `theta`, in place.
 
-    A gradient that is infinite or NaN makes the norm so, and stays NaN: the parameters, and the
-    next perplexity, become NaN.
+    If a gradient is infinite or NaN, so is the norm, and the scaled gradient is NaN: the parameters
+    and the next perplexity become NaN.
 
     Args:
         params: as for `sgd`.
@@ -118,21 +118,21 @@ def train_step(model, X, Y, state, lr, device, clip):
     Args:
         X, Y: token ids (batch_size, num_steps).  They are checked on the CPU, and move to `device`
             afterwards; ids that are on a GPU already are not read back.
-        state: what the step before returned, which is detached; None to start anew.
+        state: the state that the previous step returned, which is detached; None to start afresh.
         model, lr, device, clip: as for `train_epoch`.
 
     Returns:
         (summed loss of the tokens, norm of the gradients before clipping, new state); the first two
-        are tensors of shape (), which nothing has waited for.
+        are tensors of shape (), which have not been waited for.
 
     Raises:
-        ValueError: ids are out of range, X and Y are of unequal shapes, or the model's logits are,
-            or all parameters are frozen.
+        ValueError: ids are out of range, or X, Y and the model's logits do not match in shape, or
+            all parameters are frozen.
     """
     vocab_size = vocab_size_of(model)
     check_minibatch(X, Y, vocab_size)
     inputs, labels = X.to(device, torch.int64), Y.to(device, torch.int64)
-    # A first state may have parameters; one that is carried ends its gradient here.
+    # A first state may have parameters; the gradient of a carried state stops here.
     H = begin_state(model, X.shape[0], device) if state is None else detached(state)
     Y_hat, state = model(inputs, H)
     check_logits(Y_hat, Y)
@@ -157,13 +157,13 @@ def train_epoch(
 ) -> tuple[float, float, float]:
     """Train for one epoch.
 
-    With consecutive sampling the state is carried from minibatch to minibatch, detached: its value
-    goes on, its gradient does not.  With random sampling it starts at zero each time.
+    With consecutive sampling, the state is carried from minibatch to minibatch, detached: its value
+    is kept, its gradient is not.  With random sampling, it starts at zero each time.
 
     Args:
         model: as for `train`.
         train_iter: minibatches (X, Y) of token ids (batch_size, num_steps); a true attribute
-            ``use_random_iter`` says that they are no continuation of each other.
+            ``use_random_iter`` means that they do not continue each other.
         lr: learning rate, > 0.
         device: where the model is.
         clip: the largest norm of the gradients, > 0; None for no clipping.
@@ -184,7 +184,7 @@ def train_epoch(
 
 
 def wait(device):
-    """Wait until the device has done what it was ordered to do."""
+    """Wait until the device has done all queued work."""
     if torch.device(device).type == "cuda":  # pragma: no cover - needs a GPU
         torch.cuda.synchronize(device)
 
@@ -205,18 +205,18 @@ def train(
         model: `RNNModelScratch`, `RNNModel`, or a model of your own with these two methods:
 
             - ``model(X, state)`` returns logits (num_steps * batch_size, vocab_size), step by step,
-              and the new state: a tensor, or a list or tuple of some.  X is token ids
+              and the new state: a tensor, or a list or tuple of tensors.  X is token ids
               (batch_size, num_steps).
             - ``begin_state(batch_size, device)`` returns the first state.  Its arguments may have
-              any order if they are called so.
+              any order if they have these names.
 
-            An ``nn.Module`` needs no more; another object also needs ``parameters()``.  Those that
-            do not require a gradient are frozen.  Where there is a method ``prepare(device)``,
-            which raises unless the model is there, it is called, and where there is a
-            ``vocab_size``, ids are checked before they are read.
+            An ``nn.Module`` needs nothing else; another object also needs ``parameters()``.
+            Parameters that do not require a gradient are frozen.  If there is a method
+            ``prepare(device)``, which must raise unless the model is on that device, it is called.
+            If there is a ``vocab_size``, ids are checked before they are used.
         train_iter, lr, clip: as for `train_epoch`.
         num_epochs: at least 1.
-        device: where the model is; None for `try_gpu()`.  Only a new `RNNModel` is moved there.
+        device: the model's device; None for `try_gpu()`.  Only a new `RNNModel` is moved there.
         on_epoch: function (epoch from 1, `History`), called after each epoch.
 
     Returns:

@@ -124,6 +124,7 @@ doctor: setup ## say what this machine has and lacks for training, the PDF and t
 
 records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py
+	$(BIN)/python benchmarks/after.py
 	$(BIN)/python -m tools.export_weights
 	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m tools.gpu_outputs; \
 		else echo 'No GPU here: book/records/gpu-torch.json stays as it is.'; fi

@@ -113,6 +113,7 @@ doctor: setup ## report what this machine has and lacks for training, the PDF an
 
 records: bench ## repeat all long runs that pages show, book/records and book/widgets, in an hour
 	$(BIN)/python benchmarks/seeds.py
+	$(BIN)/python benchmarks/after.py
 	$(BIN)/python benchmarks/export_weights.py
 	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m benchmarks.gpu_outputs; \
 		else echo 'No GPU here: book/records/gpu-torch.json stays as it is.'; fi

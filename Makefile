@@ -111,10 +111,11 @@ doctor: setup ## report what this machine has and lacks for training, the PDF an
 	@status=0; $(BIN)/python -m d2l_gru doctor $(ARGS) || status=$$?; \
 		$(DEBIAN) --say tex browser torch; exit $$status
 
-records: bench ## repeat all long runs that pages show, book/records and book/widgets, in an hour
+records: bench ## repeat all long runs that pages show, book/records and book/widgets, in three hours
 	$(BIN)/python benchmarks/seeds.py
 	$(BIN)/python benchmarks/after.py
 	$(BIN)/python benchmarks/export_weights.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/tasks.py
 	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m benchmarks.gpu_outputs; \
 		else echo 'No GPU here: book/records/gpu-torch.json stays as it is.'; fi
 

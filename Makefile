@@ -111,8 +111,9 @@ doctor: setup ## say what this machine has and lacks for training, the PDF and t
 	@status=0; $(BIN)/python -m d2l_gru doctor $(ARGS) || status=$$?; \
 		$(DEBIAN) --say tex browser torch; exit $$status
 
-records: bench ## make all long runs that pages show, book/records and book/widgets, in an hour
+records: bench ## make all long runs that pages show, book/records and book/widgets, in two hours
 	$(BIN)/python benchmarks/seeds.py
+	$(BIN)/python benchmarks/novel.py
 	$(BIN)/python benchmarks/export_weights.py
 	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m benchmarks.gpu_outputs; \
 		else echo 'No GPU here: book/records/gpu-torch.json stays as it is.'; fi

@@ -114,6 +114,7 @@ doctor: setup ## report what this machine has and lacks for training, the PDF an
 records: bench ## repeat all long runs that pages show, book/records and book/widgets, in three hours
 	$(BIN)/python benchmarks/seeds.py
 	$(BIN)/python benchmarks/after.py
+	$(BIN)/python benchmarks/novel.py
 	$(BIN)/python benchmarks/export_weights.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/tasks.py
 	@if command -v nvidia-smi >/dev/null; then $(BIN)/python -m benchmarks.gpu_outputs; \

@@ -1,0 +1,206 @@
+"""Train the networks of the chapter "A model that works", and record how they do on new text.
+
+The functions are the chapter's own: its cells tagged `bench`.  Writes book/records/novel.json.
+Each finished run is saved in _build/novel, so that a second call goes on where the first stopped;
+the weights are not part of the record.  Takes about half an hour of one core.
+"""
+
+import datetime
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+import jupytext
+import numpy
+
+ROOT = Path(__file__).parents[1]
+CHAPTER, RECORD = ROOT / "chapters" / "novel.md", ROOT / "book" / "records" / "novel.json"
+ASIDE = ROOT / "_build" / "novel"
+EPOCHS, UNITS = 12, 128
+TRAIN = "--finished" not in sys.argv  # else write what is finished
+MAIN = {"kind": "GRU", "num_hiddens": UNITS}
+# How each row differs from MAIN, with the arguments of `build` and of `fit`, and its seeds.
+ROWS = {
+    "live": ({"num_hiddens": 64}, {"epochs": 2}, 5),
+    "GRU, two layers": ({"layers": 2}, {}, 5),
+    "GRU": ({}, {}, 5),
+    "LSTM": ({"kind": "LSTM"}, {}, 5),
+    "plain": ({"kind": "plain"}, {}, 5),
+    "LSTM, two layers": ({"kind": "LSTM", "layers": 2}, {}, 5),
+    "plain, two layers": ({"kind": "plain", "layers": 2}, {}, 5),
+    "GRU, 256 units": ({"num_hiddens": 256}, {}, 1),
+    "no dropout": ({"layers": 2, "dropout": 0}, {}, 1),
+    "constant rate": ({"layers": 2}, {"fall": False}, 1),
+    "fixed seams": ({"layers": 2}, {"move": False}, 1),
+    "none of them": ({"layers": 2, "dropout": 0}, {"fall": False, "move": False}, 1),
+    "half the text": ({"layers": 2}, {"share": 2, "epochs": 2 * EPOCHS}, 1),
+    "a quarter of the text": ({"layers": 2}, {"share": 4, "epochs": 4 * EPOCHS}, 1),
+}
+
+
+def functions():
+    """Return the names that the chapter's cells tagged bench define."""
+    names = {}
+    for cell in jupytext.read(CHAPTER).cells:
+        if "bench" in cell.metadata.get("tags", []):
+            exec(cell.source, names)  # noqa: S102
+    return names
+
+
+def run(book, row, seed):
+    """Train a row's network from `seed`, unless that is done; return its numbers."""
+    path = ASIDE / f"{row}-{seed}.json"
+    if path.is_file():
+        return json.loads(path.read_text())
+    build, fit, _ = ROWS[row]
+    fit = {"epochs": EPOCHS} | fit
+    fit["text"] = book["train"][-(len(book["train"]) // fit.pop("share", 1)) :]
+    model = book["build"](**MAIN | {"seed": seed} | build)
+    curve, best = book["fit"](model, **fit)
+    first, second, end = book["first"], book["second"], len(book["ids"])
+    last = book["bits"](book["log2_p"](model, second, end))
+    book["restore"](model, best)
+    log_p = book["log2_p"](model, first, end)
+    numbers = {
+        "train": [round(train, 4) for train, _ in curve],
+        "valid": [round(valid, 4) for _, valid in curve],
+        "last": round(last, 4),
+        "test": round(book["bits"](log_p[second - first :]), 4),
+        "epoch": 1 + min(range(len(curve)), key=lambda epoch: curve[epoch][1]),
+        "parameters": sum(array.size for array in model.parameters()),
+    }
+    numpy.save(path.with_suffix(".npy"), log_p)
+    model.save_parameters(str(path.with_suffix(".params")))
+    path.write_text(json.dumps(numbers))
+    print(row, seed, numbers["valid"][numbers["epoch"] - 1], numbers["test"], flush=True)
+    return numbers
+
+
+def together(book, logs):
+    """Return bits on test of logs, each log2 p of valid and test, with weights chosen on valid.
+
+    Args:
+        logs: two arrays, of which the second's share is chosen; or one.
+    """
+    cut, (one, *others) = book["second"] - book["first"], logs
+    if not others:
+        return {"test": round(book["bits"](one[cut:]), 4)}
+    mixed = {}
+    for share in numpy.arange(0.05, 1, 0.05):
+        mixed[round(float(share), 2)] = numpy.log2((1 - share) * 2**one + share * 2 ** others[0])
+    share = min(mixed, key=lambda share: book["bits"](mixed[share][:cut]))
+    return {"share": share, "test": round(book["bits"](mixed[share][cut:]), 4)}
+
+
+def known(text, words):
+    """Return the share of a text's words that are among `words`; its first and last may be cut."""
+    inside = text.split()[1:-1]
+    return sum(word in words for word in inside) / len(inside)
+
+
+def sample(book, model, layer):
+    """Choose a temperature by the share of known words, and write the first 700 characters."""
+    import d2l_gru as d2l
+
+    fast = d2l.RNNModel(layer, len(book["vocab"]))  # without dropout, `predict` reads it in NumPy
+    fast.prepare(d2l.try_gpu())
+    book["restore"](fast, model.parameters())
+    model = fast
+    vocab, words = book["vocab"], set(to_text(book, book["train"]).split())
+    wanted, shares = known(to_text(book, book["valid"]), words), {}
+    for temperature in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
+        d2l.set_seed(1)
+        text = d2l.predict("the time traveller ", 3000, model, vocab, temperature=temperature)
+        shares[temperature] = round(known(text, words), 4)
+    temperature = min(shares, key=lambda temperature: abs(shares[temperature] - wanted))
+    d2l.set_seed(0)
+    text = d2l.predict("the time traveller ", 700, model, vocab, temperature=temperature)
+    return {
+        "known on valid": round(wanted, 4),
+        "known by temperature": shares,
+        "temperature": temperature,
+        "seed": 0,
+        "text": text,
+    }
+
+
+def to_text(book, ids):
+    return "".join(book["vocab"].to_tokens(ids.tolist()))
+
+
+def reach(book, model):
+    """Return bits on test when the network is given the last characters only."""
+    rng, places = numpy.random.default_rng(0), range(book["second"] + 200, len(book["ids"]))
+    places, strangers = rng.choice(places, 2000), rng.choice(places, 2000)
+    lengths = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+    found = {"seed": 0, "lengths": lengths, "zeros": [], "elsewhere": []}
+    for k in lengths:
+        for name, before in (("zeros", None), ("elsewhere", strangers)):
+            log_p = book["log2_p_given"](model, places, k, before)
+            found[name].append(round(book["bits"](log_p), 4))
+    return found
+
+
+def write(book, rows):
+    """Write the record of the rows that are finished."""
+    from mxnet import __version__ as mxnet_version
+
+    from d2l_gru import corpus
+
+    first, second, end = book["first"], book["second"], len(book["ids"])
+    best = min(
+        (row for row in ("GRU", "GRU, two layers") if rows[row]),
+        key=lambda row: min(min(run["valid"]) for run in rows[row].values()),
+    )
+    seeds = sorted(rows[best], key=lambda seed: min(rows[best][seed]["valid"]))
+    logs = [numpy.load(ASIDE / f"{best}-{seed}.npy").astype("float64") for seed in seeds]
+    average = numpy.log2(numpy.mean([2**log_p for log_p in logs], axis=0))
+    settings = [(order, weight) for order in range(10) for weight in (1, 2, 4, 8, 16)]
+    tables = {
+        setting: numpy.log2(book["table"](book["train"], book["ids"], first, *setting, 28))
+        for setting in settings
+    }
+    setting = min(settings, key=lambda s: book["bits"](tables[s][: second - first]))
+    arguments = MAIN | {"seed": int(seeds[0])} | ROWS[best][0]
+    model = book["build"](**arguments)
+    model.load_parameters(str(ASIDE / f"{best}-{seeds[0]}.params"))
+    record = {
+        "what": "bits a character of networks trained on the first 85 % of The Time Machine, on "
+        "the next 5 % (valid) and the last 10 % (test), by row and seed",
+        "date": datetime.date.today().isoformat(),
+        "device": "2 CPU cores",
+        "versions": {"python": platform.python_version(), "mxnet": mxnet_version},
+        "corpus_sha256": corpus.find().sha256,
+        "setting": {"units": UNITS, "epochs": EPOCHS, "rows": {r: ROWS[r][:2] for r in ROWS}},
+        "rows": rows,
+        "best": {"row": best, "seed": seeds[0]},
+        "together": {
+            "table": {"setting": setting} | together(book, [tables[setting]]),
+            "one network and the table": together(book, [tables[setting], logs[0]]),
+            "networks": {"count": len(logs)} | together(book, [average]),
+            "networks and the table": together(book, [tables[setting], average]),
+        },
+        "on the first 10,000 characters": round(
+            book["bits"](book["log2_p"](model, 128, 10_000)), 4
+        ),
+        "reach": reach(book, model),
+        "sample": sample(book, model, book["rnn"].GRU(UNITS, ROWS[best][0].get("layers", 1))),
+    }
+    RECORD.write_text(json.dumps(record) + "\n")
+
+
+def main():
+    os.environ["OMP_NUM_THREADS"] = "1"
+    ASIDE.mkdir(parents=True, exist_ok=True)
+    book, rows = functions(), {row: {} for row in ROWS}
+    order = [(seed, row) for seed in range(5) for row in ROWS if seed < ROWS[row][2]]
+    for seed, row in order:  # a run that is cut short has a seed of each row, and then more
+        if TRAIN or (ASIDE / f"{row}-{seed}.json").is_file():
+            rows[row][str(seed)] = run(book, row, seed)
+    write(book, rows)
+
+
+if __name__ == "__main__":
+    main()

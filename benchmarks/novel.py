@@ -149,7 +149,7 @@ def write(book, rows):
 
     from d2l_gru import corpus
 
-    first, second, end = book["first"], book["second"], len(book["ids"])
+    first, second = book["first"], book["second"]
     best = min(
         (row for row in ("GRU", "GRU, two layers") if rows[row]),
         key=lambda row: min(min(run["valid"]) for run in rows[row].values()),

@@ -61,18 +61,22 @@ def jobs():
         for bias in (0, 3, -3):
             yield {"task": "text", "seed": seed, "bias": bias}
     yield from race(LAGS[3], OPEN + SHUT)
-    for seed in range(3):  # or is it the learning rate, or the patience?
-        for setting in ({"lr": 0.001}, {"lr": 0.02}, {"most": 2000}):
+    for seed in range(3):  # is it the learning rate, or the patience?
+        for setting in ({"lr": 0.001}, {"most": 2000}):
             yield {"task": "recall", "kind": "GRU", "lag": 50, "seed": seed, **setting}
-    yield from race(LAGS[4], OPEN)
-    yield from race(LAGS[4], SHUT)
+    for lag in LAGS[2:]:
+        yield from race(lag, SHUT + OPEN if lag < LAGS[4] else SHUT[:1] + OPEN[:1], 3, lr=0.02)
+    for lag in LAGS[2:4]:
+        yield from race(lag, OPEN + SHUT, 3, lr=0.001)
+    yield from race(LAGS[4], OPEN[:2], 3, lr=0.001)
+    yield from race(LAGS[4], OPEN + SHUT)
 
 
-def race(lag, kinds):
-    """Yield the runs of these networks at one lag, with five seeds."""
-    for seed in range(5):
-        for kind, bias in kinds:
-            job = {"task": "recall", "kind": kind, "lag": lag, "seed": seed}
+def race(lag, networks, seeds=5, **setting):
+    """Yield the runs of these networks at one lag."""
+    for seed in range(seeds):
+        for kind, bias in networks:
+            job = {"task": "recall", "kind": kind, "lag": lag, "seed": seed} | setting
             yield job | ({"bias": bias} if bias else {})
 
 

@@ -136,7 +136,7 @@ def test_a_chapter_is_run_and_a_second_run_gives_the_same_file(live):
     assert bar.outputs[0].data["text/plain"] == "3"
     assert set(stored.metadata) == {"d2l_gru", "kernelspec", "language_info", "jupytext"}
     ran = stored.metadata.d2l_gru.run
-    assert list(ran.cells) == ["4"] and 1.1 <= ran.cells["4"] <= ran.seconds
+    assert 1.1 <= ran.cells["4"] <= ran.seconds  # others only if a busy machine makes them slow
     assert {"numpy", "python"} < ran.versions.keys() and ran.device is None
     before, written = live.notebook.stat(), live.notebook.read_bytes()
     assert live.run() == 0 and live.notebook.stat() == before

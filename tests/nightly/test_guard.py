@@ -23,7 +23,7 @@ SWAPPED = "    W_xr, W_hr, b_r, W_xz, W_hz, b_z, W_xh, W_hh, b_h, W_hq, b_q = pa
 DIFFERENCE = "stored: logits (1120, 28) largest difference 0.0"
 # Notebooks with the code cells that are kept, the last of which must fail.
 GRU, MINIBATCHES = ("gru-scratch", [1, 8, 12, 19, 20]), ("minibatches", range(1, 15))
-TWO_DEVICES, CAPTURED = ("gpu", [1, 19]), ("gpu-torch", [1, 4, 7, 10])
+TWO_DEVICES, CAPTURED = ("gpu", [1, 20]), ("gpu-torch", [1, 4, 7, 10])
 # Name: the file, what it says and what takes its place, the notebook, the cell, and what it says.
 FAULTS = {
     "gates swapped": (SCRATCH, PARAMS, SWAPPED, GRU, 20, DIFFERENCE),
@@ -38,12 +38,12 @@ FAULTS = {
         "src/d2l_gru/torch/training.py", "else detached(state)", "else state",
         CAPTURED, 10, "Trying to backward through the graph a second time"),
     "state not carried": (
-        TRAINING, "state if carry else None", "None", TWO_DEVICES, 19, "AssertionError"),
+        TRAINING, "state if carry else None", "None", TWO_DEVICES, 20, "AssertionError"),
     "labels not transposed": (
         "src/d2l_gru/mxnet/_graphs.py", "F.np.transpose(Y)", "Y",
         ("gpu", [1, 14, 15]), 15, "stored: loss times    1:"),
     "loss summed": (
-        TRAINING, "l = summed / Y.size", "l = summed", TWO_DEVICES, 19, "AssertionError"),
+        TRAINING, "l = summed / Y.size", "l = summed", TWO_DEVICES, 20, "AssertionError"),
     "clipping off": (
         TRAINING, "grad *= scale.astype(grad.dtype)", "pass",
         ("rnn", [1, 3, 18]), 18, "assert max(curves[0.1]) < len(vocab)"),
@@ -57,7 +57,7 @@ FAULTS = {
         BATCHES, "random.shuffle(starts)", "starts.reverse()", MINIBATCHES, 10, "moved by"),
 }  # fmt: skip
 # A digit that a notebook stores: the cell, a pattern whose group it is, and what is said.
-KEPT = {"minibatches": range(1, 15), "speed": [1, 3, 10], "gpu-torch": [18, 21]}
+KEPT = {"minibatches": range(1, 15), "speed": [1, 3, 10], "gpu-torch": [19, 22]}
 NOT_ON_RECORD = "its stored output is not that of book/records/gpu-torch.json"
 STORED = [
     ("minibatches", 10, r"M 0 (0)", "moved by"),
@@ -65,8 +65,8 @@ STORED = [
     # Both are of a record, and no clock and no machine says them anew.
     ("speed", 3, r"20\d\d-\d\d-\d(\d), \d+ cores", "integers must be equal"),
     ("speed", 10, r"\d\.\d(\d) times as fast", "allowed rtol 1e-05"),
-    ("gpu-torch", 18, r"scratch, measured: \d+\.(\d) MB", NOT_ON_RECORD),
-    ("gpu-torch", 21, r"PyTorch 2\.1(\d)", NOT_ON_RECORD),
+    ("gpu-torch", 19, r"scratch, measured: \d+\.(\d) MB", NOT_ON_RECORD),
+    ("gpu-torch", 22, r"PyTorch 2\.1(\d)", NOT_ON_RECORD),
 ]
 # Edits after which each output is as before, so that no comparison can notice them.
 OUT_OF_STEP = [

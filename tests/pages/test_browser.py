@@ -41,6 +41,18 @@ def faults(page, options=None):
     return [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in found]
 
 
+# Titles of folded solutions and hints that run under the button that unfolds them.
+COVERED = """() => [...document.querySelectorAll(".admonition.toggle")].filter((box) => {
+  const button = box.querySelector(".toggle-button"), range = document.createRange();
+  const at = button.getBoundingClientRect(), title = box.querySelector(".admonition-title");
+  return [...title.childNodes].filter((node) => !node.contains(button)).some((node) => {
+    range.selectNodeContents(node);
+    return [...range.getClientRects()].some((words) => words.right > at.left + 1
+      && words.left < at.right && words.bottom > at.top && words.top < at.bottom);
+  });
+}).map((box) => box.querySelector(".admonition-title").textContent)"""
+
+
 @pytest.mark.parametrize("name", SOME)
 def test_axe_finds_no_fault_in_light_and_dark_and_on_a_phone(visit, server, name):
     check_all(visit, server, name)
@@ -61,8 +73,10 @@ def check_all(visit, server, name):
         .map((formula) => formula.textContent);
     }""")
     assert out == []
+    assert went.page.evaluate(COVERED) == []
     assert faults(went.page, BUT_OF_COLOURS) == []
     went.page.set_viewport_size({"width": 1200, "height": 900})
+    assert went.page.evaluate(COVERED) == []
     assert faults(went.page) == []
     went.page.emulate_media(color_scheme="dark")
     went.page.reload()

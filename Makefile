@@ -75,6 +75,8 @@ html: setup ## render the stored notebooks as pages and slides, without running 
 	@$(BIN)/python -m tools.check
 	@$(ALONE) $(if $(PRINT),_build/latex/.done) _build/html/.done
 	@echo 'The book: _build/html/index.html'
+	@test ! -e _build/book.pdf || $(MAKE) -sq _build/latex/.done || \
+		echo 'The PDF there is an earlier one; `make pdf` typesets it again.'
 
 _build/html/.done: _build/slides/.done $(wildcard _build/book.pdf)
 _build/html/.done _build/slides/.done: _build/%/.done: $(SOURCES) $(if $(STRICT),gone)
@@ -86,6 +88,7 @@ slides: setup ## make a deck of slides for each chapter, in _build/slides
 	@echo 'The slides:' _build/slides/*.html
 
 pdf: setup ## typeset the stored notebooks as _build/book.pdf (PAPER=letter)
+	@$(if $(filter a4 letter,$(PAPER)),,$(error PAPER is a4 or letter, not $(PAPER)))
 	@$(BIN)/python -m tools.check
 	@$(DEBIAN) tex
 	@rm -f _build/latex/.done  # which may have been on other paper

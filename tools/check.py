@@ -11,6 +11,8 @@ from pathlib import Path
 
 from jupytext.myst import get_parser
 from mdit_py_plugins.colon_fence import colon_fence_plugin
+from pybtex.database import parse_file
+from pybtex.exceptions import PybtexError
 
 from tools.notebook import KEPT_METADATA, TORCH, ChapterError, code_cells, switch, tags
 
@@ -23,6 +25,11 @@ VERBATIM = {"code-cell", "raw-cell", "code", "code-block", "sourcecode", "math",
 TAGS = """bench clock corpus gpu hide-cell hide-input hide-output machine mxnet raises-exception
     remove-cell remove-input remove-output remove-stderr remove-stdout scroll-output skip-execution
     slide slide-output timed torch""".split()
+PAGES = (".md", ".markdown", ".rst", ".ipynb")
+MYSTNB = {
+    "figure": {"name", "caption", "caption_before", "align", "classes"},
+    "image": {"alt", "width", "height", "scale", "align", "classes"},
+}
 # What no output may show, and what the author should do.
 UNFIT = {
     "a path of the machine that ran it; print something that is the same everywhere":
@@ -50,20 +57,41 @@ def check(root, names=()):
     Raises:
         ChapterError: with a line for each fault.
     """
-    contents, found = root / "book" / "_toc.yml", []
+    contents, found, seen = root / "book" / "_toc.yml", [*in_book(root / "book")], set()
     listed = contents.read_text("utf-8") if contents.is_file() else None
-    for path in sorted((root / "chapters").glob("*.md")):
+    for path in sorted((root / "chapters").rglob("*.*")):
         name, where = path.stem, path.relative_to(root)
-        if not re.fullmatch(r"\w[\w-]*", name) or name.endswith(TORCH):
-            found.append(f"{where}: a name has letters, digits, - and _, no {TORCH} at its end")
+        if path.suffix.lower() not in PAGES or where.parts[1].startswith("."):
+            continue
+        if not re.fullmatch(r"chapters/\w[\w-]*\.md", where.as_posix()) or name.endswith(TORCH):
+            found.append(
+                f"{where}: a chapter is chapters/NAME.md, its name of letters, digits, - and _, "
+                f"without {TORCH} at its end; rename it"
+            )
+            continue
+        if name.lower() in seen:
+            found.append(f"{where}: another name differs only in capitals; rename one")
         elif name in ("search", "genindex", "py-modindex"):
             found.append(f"{where}: Sphinx makes its own page {name}; rename the chapter")
         elif listed and name not in re.findall(r"(?:file|root): *[\"']?([\w-]+)", listed):
             found.append(f"book/_toc.yml: {where} is not listed; add `- file: {name}`")
+        seen.add(name.lower())
         if not names or name in names:
             found += [f"{where}:{line}: {words}" for line, words in sorted(in_chapter(path))]
     if found:
         raise ChapterError("\n".join(found))
+
+
+def in_book(folder):
+    """Yield what is wrong with the other files that people write."""
+    for path in sorted(p for f in ("", "assets", "widgets") for p in (folder / f).glob("*")):
+        if re.search(r"[^\w.-]", path.name):
+            yield f"{path.relative_to(folder.parent)}: a name has no spaces or signs; rename it"
+    if (references := folder / "references.bib").is_file():
+        try:
+            parse_file(references)
+        except PybtexError as error:
+            yield f"book/references.bib: {error}"
 
 
 def in_chapter(path):
@@ -121,7 +149,10 @@ def refuse_lost(notebook):
         for tag in tags(cell) - {*TAGS}:
             if near := difflib.get_close_matches(tag, TAGS, n=1, cutoff=0.8):
                 raise ChapterError(f"code cell {number}: there is no tag {tag}; write {near[0]}")
-        if lost := cell.metadata.keys() - {*KEPT_METADATA}:
+        lost = cell.metadata.keys() - {*KEPT_METADATA}
+        for kind, options in cell.metadata.get("mystnb", {}).items():
+            lost |= {*options} - MYSTNB[kind] if kind in MYSTNB else {kind}
+        if lost:
             raise ChapterError(f"code cell {number}: pages ignore its option {min(lost)!r}")
 
 

@@ -13,6 +13,7 @@ CELL = "```{code-cell} ipython3\nx = 1\n```\n"
 def write(root, chapter, name="one.md"):
     for folder in ("chapters", "book"):
         (root / folder).mkdir(exist_ok=True)
+    (root / "chapters" / name).parent.mkdir(exist_ok=True)
     (root / "chapters" / name).write_bytes(
         chapter if isinstance(chapter, bytes) else chapter.encode()
     )
@@ -79,12 +80,16 @@ def test_what_is_right_passes(tmp_path, text):
 
 
 def test_names_that_no_page_can_have_are_refused_and_what_is_not_listed(tmp_path):
-    right, wrong = ["Übung_1", "数学"], ["-a", "a b", "a#b", "a'b", "a.b", "b-torch", "search"]
+    right = ["Übung_1.md", "数学.md", ".ipynb_checkpoints/one.md", "notes.txt", "one.md~"]
+    wrong = ["-a.md", "a b.md", "a#b.md", "a'b.md", "a.b.md", "b-torch.md", "c/d.md", "e.ipynb"]
+    wrong += ["search.md", "übung_1.md"]
     for name in right + wrong:
-        write(tmp_path, TITLE, f"{name}.md")
-    assert [line.split(": ")[0] for line in said(tmp_path)] == [f"chapters/{n}.md" for n in wrong]
+        write(tmp_path, TITLE, name)
+    assert sorted(line.split(": ")[0] for line in said(tmp_path)) == sorted(
+        f"chapters/{name}" for name in wrong
+    )
     for name in wrong:
-        (tmp_path / "chapters" / f"{name}.md").unlink()
+        (tmp_path / "chapters" / name).unlink()
     contents = tmp_path / "book" / "_toc.yml"
     contents.write_text("format: jb-book\nroot: Übung_1\nchapters:\n- file: '数学'\n")
     assert said(tmp_path) == []
@@ -99,3 +104,15 @@ def test_all_faults_are_said_or_those_of_the_chapters_that_are_asked_for(tmp_pat
     places = ["chapters/one.md:5", "chapters/one.md:7", "chapters/two.md:1"]
     assert [line[: line.index(": ")] for line in said(tmp_path)] == places
     assert [line[: line.index(": ")] for line in said(tmp_path, "two")] == places[2:]
+
+
+def test_a_picture_with_a_blank_in_its_name_and_a_broken_reference_are_named(tmp_path):
+    write(tmp_path, TITLE)
+    references = tmp_path / "book" / "references.bib"
+    references.write_text("@book{a,\n  year = {2014}\n}\n")
+    assert said(tmp_path) == []
+    (tmp_path / "book" / "a picture.svg").touch()
+    references.write_text("@book{a,\n  year = {2014}\n@book{b,\n  year = {2015}\n}\n")
+    picture, reference = said(tmp_path)
+    assert picture.startswith("book/a picture.svg: ")
+    assert reference.startswith("book/references.bib: ") and "line 3" in reference

@@ -337,6 +337,8 @@ def test_a_notebook_that_cannot_be_read_is_named_and_kept(project, capsys, text)
         ([ONE, cell("# NBVAL_SKIP\n1", tags=["gpu"])], "code cell 2: NBVAL_SKIP: no cell"),
         ([cell("1", tags=["hide-inptu"])], "there is no tag hide-inptu; write hide-input"),
         ([cell("1", caption="a")], "code cell 1: pages ignore its option 'caption'"),
+        ([cell("1", mystnb={"figure": {"nam": "a"}})], "pages ignore its option 'nam'"),
+        ([cell("1", mystnb={"fig": {}})], "pages ignore its option 'fig'"),
         ([cell("1").replace("{code-cell} ipython3", "{raw-cell}")], "a raw cell is shown nowhere"),
         ([cell("1", tags="gpu")], " cannot be read: "),
         ([cell("print('UserWarning: old')")], "code cell 1: its output holds a warning"),

@@ -87,6 +87,8 @@ def test_what_ends_a_build_names_the_page(tmp_path):
     source = book(tmp_path, {"one": "# One\n\nWords.\n\nNot $\\nosuch{a}$.\n", "two": "Words.\n"})
     assert re.match(r"chapters/one.md:9: .*\\nosuch\{a\}$", failed(source))
     assert failed(source, "latex") == "chapters/two.md has no title; begin it with `# Title`"
+    (source / "book" / "two-torch.ipynb").write_text("no notebook")
+    assert "two-torch.ipynb cannot be read: Notebook does not appear to be JSON" in failed(source)
 
 
 def test_what_looks_like_a_cell_is_refused_and_a_notebook_alone_keeps_its_own_lines(tmp_path):

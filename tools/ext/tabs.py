@@ -31,7 +31,10 @@ def insert_twins(app, docname, source):
         return
     app.env.note_dependency(str(path))
     page = nbformat.reads(source[0], as_version=4)
-    torch = nbformat.read(path, as_version=4)
+    try:
+        torch = nbformat.read(path, as_version=4)
+    except ValueError as error:
+        raise SphinxError(f"{path.name} cannot be read: {error}") from None
     if len(code_cells(page)) != len(code_cells(torch)):
         raise SphinxError(f"{path.name} has not the cells of {docname}.ipynb; run `make book`")
     for cell, twin in zip(code_cells(page), code_cells(torch), strict=True):

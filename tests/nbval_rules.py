@@ -106,7 +106,7 @@ class BookFile(pytest.File):
                 self.lost = f"cell {at} ran longer than {self.client.timeout:g} s"
             except CellControlSignal as error:  # an error in the cell
                 if at == number:
-                    raise CellFailure(str(error)) from None
+                    raise CellFailure(str(error), getattr(error, "ename", "")) from None
             if self.lost:
                 raise CellFailure(self.lost)
         return self.nb.cells[number].outputs
@@ -150,8 +150,14 @@ class BookCell(pytest.Item):
         never_run = cell.execution_count is None and cell.source.strip()
         if never_run and "gpu" not in self.tags:
             raise CellFailure("has no stored run (its execution_count is null); run `make book`")
-        new = book.run(self.number)
-        if "corpus" in self.tags and os.environ.get("D2L_GRU_DATA") == "sample":
+        of_another_text = "corpus" in self.tags and os.environ.get("D2L_GRU_DATA") == "sample"
+        try:
+            new = book.run(self.number)
+        except CellFailure as failure:
+            if of_another_text and failure.args[1:] == ("AssertionError",):
+                pytest.skip("it ran, but what it asserts is of The Time Machine, not the sample's")
+            raise
+        if of_another_text:
             pytest.skip("it ran, but its stored output is The Time Machine's, not the sample's")
         if never_run:
             pytest.skip("it ran, but there is no stored output to compare with")
@@ -162,5 +168,5 @@ class BookCell(pytest.Item):
         if not isinstance(excinfo.value, CellFailure):
             return f"{excinfo.type.__name__}: {excinfo.value}"
         first = (self.cell.source.strip() or "(empty)").splitlines()[0]
-        said = re.sub(r"\x1b\[[0-9;]*m", "", str(excinfo.value))  # without colours
+        said = re.sub(r"\x1b\[[0-9;]*m", "", excinfo.value.args[0])  # without colours
         return f"{self.parent.nodeid}, {self.name}: {first}\n{said}"

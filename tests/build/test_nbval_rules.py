@@ -192,6 +192,8 @@ WITHOUT_GPU = [
     (cell("x = 28; print(x)", printed("29\n"), tags=["corpus"]), "skipped", "not the sample's"),
     (cell("print(x)", printed("28\n")), "passed", ""),
     (cell("1 / 0", printed("1\n"), tags=["corpus"]), "failed", "ZeroDivisionError"),
+    (cell("assert 1 == 2", tags=["corpus"]), "skipped", "not the sample's"),
+    (cell("assert 1 == 2"), "failed", "AssertionError"),
 ]
 WITH_GPU = [
     (cell("print(1)", printed("1\n"), tags=["gpu"]), "passed", ""),

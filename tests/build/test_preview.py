@@ -66,6 +66,7 @@ def test_the_page_follows_each_edit(tmp_path):
         running = subprocess.Popen(
             [sys.executable, "-m", "tools.preview", *arguments], cwd=tmp_path, stdout=out,
             stderr=subprocess.STDOUT, start_new_session=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
     try:
         assert comes("Waiting to detect changes", log) and comes("At first.")

@@ -149,14 +149,15 @@ def adopt(notebook, old):
 def settle(notebook, old, root):
     """Make the outputs of a run the same as those of any other run of the same code.
 
-    Stored outputs that the run only confirms are kept, and those that it could not make.
+    Stored outputs that the run only confirms are kept, and those that it could not make.  What a
+    clock measured is kept in all cells or in none, so that a page shows the numbers of one run.
 
     Args:
         notebook: the one that ran.
         old: the one stored, or None.
         root: the folder of the project, where all paths begin.
     """
-    stored = {}
+    stored, measured = {}, []
     for cell in code_cells(old) if old else []:
         stored.setdefault(cell.source, []).append(cell)
     for number, cell in enumerate(code_cells(notebook), 1):
@@ -169,8 +170,14 @@ def settle(notebook, old, root):
         else:
             cell.outputs = as_stored(cell.outputs, root)
             cell.execution_count = number
-        if before and _plain(before.outputs, cell) == _plain(cell.outputs, cell):
+        confirmed = before and _plain(before.outputs, cell) == _plain(cell.outputs, cell)
+        if "clock" in tags(cell):
+            measured.append((cell, before.outputs if confirmed else None))
+        elif confirmed:
             cell.outputs = before.outputs
+    for cell, outputs in measured if all(kept is not None for _, kept in measured) else ():
+        cell.outputs = outputs
+    for cell in code_cells(notebook):
         for output in (output for output in cell.outputs if "execution_count" in output):
             output.execution_count = cell.execution_count
 

@@ -143,6 +143,16 @@ def test_a_chapter_is_run_and_a_second_run_gives_the_same_file(live):
     assert live.run("--force") == 0 and live.notebook.read_bytes() == written
 
 
+def test_the_numbers_of_a_clock_on_a_page_are_of_one_run(live):
+    live.write(
+        cell("import time; t = time.time()\nprint(f'{t:.6f} s')", tags=["clock"]),
+        cell("print(f'{t:.6f} as a number only')", tags=["clock"]),
+    )
+    assert live.run() == 0 and live.run("--force") == 0
+    here, there = ("".join(o.text for o in c.outputs).split()[0] for c in code_cells(live.read()))
+    assert here == there
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

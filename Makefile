@@ -10,8 +10,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP
 	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON
 # make STRICT=1: read every page again.
 STRICT ?=
-# make PYTHON=python3.12: make .venv with this Python.
-PYTHON ?=
+# make PYTHON=python3.12: make .venv with this Python; the first of these that fits by default.
+PYTHON ?= $(if $(wildcard .venv/.d2l_gru),.venv/bin/python) python3 python3.11 python3.12 python3.10
 # make pdf PAPER=letter: the size of the paper, a4 by default.
 PAPER ?= a4
 # make test ARGS="-k vocab": arguments for the program that is run.
@@ -48,13 +48,11 @@ help: ## list the commands
 book: setup ## build the book: set up, run what is stale, render pages, slides and PDF
 	@$(BIN)/python -m tools.run $(ARGS)
 	@if $(DEBIAN) tex; then $(MAKE) -s html PRINT=1; else $(MAKE) -s html; fi
-	@$(DEBIAN) --say tex torch
 
 test: setup ## run the unit tests, and every chapter against its stored outputs
 	@$(BIN)/python -m d2l_gru.corpus
 	@$(DEBIAN) tex browser || true
-	@status=0; $(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(TESTS) $(ARGS) || status=$$?; \
-		$(DEBIAN) --say tex browser torch; exit $$status
+	@$(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(TESTS) $(ARGS)
 
 nightly: ## run that and the longer tests: tests/nightly, mutants, damaged files, other processors
 	@$(MAKE) -k TESTS="book tests" test mutants coverage fuzz links processors
@@ -111,8 +109,8 @@ reproduce: setup ## rerun CHAPTER=gates and compare its outputs with the stored 
 	@$(BIN)/pytest --nbval -q book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb) $(ARGS)
 
 doctor: setup ## report what this machine has and lacks for training, the PDF and the tests of pages
-	@status=0; $(BIN)/python -m d2l_gru doctor $(ARGS) || status=$$?; \
-		$(DEBIAN) --say tex browser torch; exit $$status
+	@$(DEBIAN) --say tex browser || true
+	@$(BIN)/python -m d2l_gru doctor $(ARGS)
 
 records: bench ## repeat all long runs that pages show, book/records and book/widgets, in three hours
 	$(BIN)/python benchmarks/seeds.py
@@ -129,7 +127,8 @@ gpu-build: setup ## install MXNet's GPU build separately, 5 GB, and test it with
 	D2L_GRU_GPU_BUILD=_build/gpu-build/bin/python $(BIN)/pytest -m gpu_build $(ARGS)
 
 torch: setup ## install PyTorch, if the set-up could not
-	@$(BIN)/python -m tools.setup --torch
+	@echo >> .venv/.d2l_gru  # which is another stamp then
+	@$(MAKE) -s setup
 
 unit: setup ## run only the unit tests of the package
 	$(BIN)/pytest tests/package $(SIDE_BY_SIDE) $(ARGS)
@@ -174,9 +173,11 @@ sbom: setup ## write a bill of materials of all that the book is built with: _bu
 	@echo 'The bill of materials (CycloneDX): _build/sbom.json'
 
 setup: ## create .venv, if necessary
-	@command -v $(or $(PYTHON),python3) >/dev/null || \
-		{ echo "$(or $(PYTHON),python3) is not installed; the book needs Python 3.10 to 3.12"; exit 1; }
-	@$(or $(PYTHON),python3) -m tools.setup $(if $(PYTHON),--this-python)
+	@for python in $(PYTHON); do \
+		$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && \
+		exec $$python -m tools.setup; done; \
+	echo 'The book needs Python 3.10, 3.11 or 3.12, which is none of: $(strip $(PYTHON)).'; \
+	echo 'Install one of them, or name it: make PYTHON=/path/to/python ...'; exit 1
 
 clean: ## remove rendered pages, so that every page is read again
 	rm -rf $(addprefix _build/,aside html slides latex serve book.pdf)

@@ -4,10 +4,10 @@
 .PHONY: help book test nightly chapter run html pdf slides serve reproduce doctor records \
 	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
 
-# Environment variables that would bring other packages into .venv or ours elsewhere, or make
-# Python compile ours at each start.
+# Environment variables that would bring other packages into .venv or ours elsewhere, run other
+# kernels, or make Python compile ours at each start.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER \
-	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON
+	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON JUPYTER_PATH
 # make STRICT=1: read every page again.
 STRICT ?=
 # make PYTHON=python3.12: make .venv with this Python; the first of these that fits by default.
@@ -26,9 +26,9 @@ SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gr
 SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
 	from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))' -c tools book -q -n
 STRICTLY = -W --keep-going $(if $(STRICT)$(filter $(COMMON),$?),-E -a)
-# One build at a time, with the lock of tools/run.py.
+# One build at a time.
 ALONE = mkdir -p _build && { flock -n _build/.lock true || \
-	echo 'Another build is running here: waiting for it.'; } && flock _build/.lock $(MAKE) -s
+	echo 'Another build is running here: waiting for it.'; } && flock _build/.lock
 # $(call RENDER,html): Sphinx works in a separate folder, from the start if it was interrupted,
 # because it takes half a page for a whole one; then all new pages replace the old.
 RENDER = rm _build/aside/$1.done 2>/dev/null || rm -rf _build/aside/$1 _build/aside/$1.doctrees; \
@@ -46,7 +46,7 @@ help: ## list the commands
 	@echo 'Variables: STRICT=1, PYTHON=python3.12, ARGS="..."'
 
 book: setup ## build the book: set up, run what is stale, render pages, slides and PDF
-	@$(BIN)/python -m tools.run $(ARGS)
+	@$(ALONE) $(BIN)/python -m tools.run $(ARGS)
 	@if $(DEBIAN) tex; then $(MAKE) -s html PRINT=1; else $(MAKE) -s html; fi
 
 test: setup ## run the unit tests, and every chapter against its stored outputs
@@ -67,11 +67,11 @@ chapter: ## start a page with one of everything that a page can have: NAME=my-pa
 	@echo 'Edit chapters/$(NAME).md; `make serve` shows it. book/_toc.yml sets its place in the book.'
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
-	@$(BIN)/python -m tools.run $(ARGS)
+	@$(ALONE) $(BIN)/python -m tools.run $(ARGS)
 
 html: setup ## render the stored notebooks as pages and slides, without running any
 	@$(BIN)/python -m tools.check
-	@$(ALONE) $(if $(PRINT),_build/latex/.done) _build/html/.done
+	@$(ALONE) $(MAKE) -s $(if $(PRINT),_build/latex/.done) _build/html/.done
 	@echo 'The book: _build/html/index.html'
 	@test ! -e _build/book.pdf || $(MAKE) -sq _build/latex/.done || \
 		echo 'The PDF there is an earlier one; `make pdf` typesets it again.'
@@ -82,7 +82,7 @@ _build/html/.done _build/slides/.done: _build/%/.done: $(SOURCES) $(if $(STRICT)
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
 	@$(BIN)/python -m tools.check
-	@$(ALONE) _build/slides/.done
+	@$(ALONE) $(MAKE) -s _build/slides/.done
 	@echo 'The slides:' _build/slides/*.html
 
 pdf: setup ## typeset the stored notebooks as _build/book.pdf (PAPER=letter)
@@ -90,7 +90,7 @@ pdf: setup ## typeset the stored notebooks as _build/book.pdf (PAPER=letter)
 	@$(BIN)/python -m tools.check
 	@$(DEBIAN) tex
 	@rm -f _build/latex/.done  # which may have been on other paper
-	@$(ALONE) _build/latex/.done
+	@$(ALONE) $(MAKE) -s _build/latex/.done
 	@echo 'The PDF: _build/book.pdf'
 
 _build/latex/.done: $(SOURCES) $(if $(STRICT),gone)

@@ -21,7 +21,7 @@ from nbval.plugin import IPyNbFile
 from nbval_outputs import compare_outputs
 from nbval_text import Rules
 
-from tools.kernel import Client, environment
+from tools.kernel import Client, environment, has_gpu
 from tools.notebook import LIMIT, START, code_cells, recorded, switch, tags, take_recorded
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,18 +31,6 @@ REFUSED = "nbval_lax nbval_sanitize_with sanitize_with nbval_kernel_name current
 
 class CellFailure(Exception):
     """A cell that breaks a rule; the message is for the author of the book."""
-
-
-@functools.cache
-def has_gpu(torch):
-    """Whether PyTorch, or MXNet, finds a GPU; asked only if a cell needs one, since it is slow."""
-    if torch:
-        from torch import cuda
-
-        return cuda.is_available()
-    from d2l_gru import try_gpu
-
-    return try_gpu().device_type == "gpu"
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,9 +5,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from ipykernel.kernelspec import RESOURCES, get_kernel_dict
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
 from nbclient.util import run_sync
 
@@ -36,12 +33,15 @@ del in_order
 """
 
 
-class Kernel(AsyncKernelManager):
-    """A kernel of this Python, whatever kernels are installed elsewhere."""
+def has_gpu(torch):
+    """Whether PyTorch, or MXNet, finds a GPU; asked only if a cell needs one, since it is slow."""
+    if torch:
+        from torch import cuda
 
-    @property
-    def kernel_spec(self):
-        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+        return cuda.is_available()
+    from d2l_gru import try_gpu
+
+    return try_gpu().device_type == "gpu"
 
 
 class Client(NotebookClient):
@@ -51,11 +51,11 @@ class Client(NotebookClient):
         super().__init__(
             notebook,
             kernel_name="python3",
-            kernel_manager_class=Kernel,
             startup_timeout=START,
             timeout=limit,
             record_timing=False,
             shutdown_kernel="immediate",  # else it prints that it is interrupted
+            extra_arguments=["--log-level=ERROR"],  # nor that a runner was interrupted
             resources={"metadata": {"path": str(folder)}},
             **settings,
         )

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test nightly chapter run html pdf slides serve reproduce doctor records \
-	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
+	processors gpu-build torch fuzz mutants coverage lint lock bench links sbom setup clean gone
 
 # Environment variables that would bring other packages into .venv or ours elsewhere, run other
 # kernels, or make Python compile ours at each start.
@@ -22,9 +22,8 @@ DEBIAN = $(BIN)/python -m tools.debian
 # What all pages are made with, and their contents.
 COMMON = _config.yml tools/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
 SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gru/*/*.py)
-# Nothing is published with a warning, and Ctrl-C prints no traceback.
-SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
-	from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))' -c tools book -q -n
+SPHINX = $(BIN)/python -m sphinx -c tools book -q -n
+# Nothing is published with a warning.
 STRICTLY = -W --keep-going $(if $(STRICT)$(filter $(COMMON),$?),-E -a)
 # One build at a time.
 ALONE = mkdir -p _build && { flock -n _build/.lock true || \
@@ -129,9 +128,6 @@ gpu-build: setup ## install MXNet's GPU build separately, 5 GB, and test it with
 torch: setup ## install PyTorch, if the set-up could not
 	@echo >> .venv/.d2l_gru  # which is another stamp then
 	@$(MAKE) -s setup
-
-unit: setup ## run only the unit tests of the package
-	$(BIN)/pytest tests/package $(SIDE_BY_SIDE) $(ARGS)
 
 fuzz: setup ## feed twenty thousand damaged files to all code that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/nightly/test_fuzz.py $(ARGS)

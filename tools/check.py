@@ -14,7 +14,7 @@ from mdit_py_plugins.colon_fence import colon_fence_plugin
 from pybtex.database import parse_file
 from pybtex.exceptions import PybtexError
 
-from tools.notebook import KEPT_METADATA, TORCH, ChapterError, code_cells, switch, tags
+from tools.notebook import KEPT_METADATA, TORCH, ChapterError, code_cells, tags
 
 ROOT = Path(__file__).resolve().parent.parent
 PARSER = get_parser().use(colon_fence_plugin)
@@ -155,7 +155,7 @@ def ignored(cell):
     lost = cell.metadata.keys() - {*KEPT_METADATA}
     for kind, options in cell.metadata.get("mystnb", {}).items():
         lost |= {*options} - MYSTNB[kind] if kind in MYSTNB else {kind}
-    return f"pages ignore its option {min(lost)!r}" if lost else switch(cell)
+    return f"pages ignore its option {min(lost)!r}" if lost else None
 
 
 def refuse_unfit(notebook):

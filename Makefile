@@ -20,9 +20,9 @@ ARGS ?=
 BIN := .venv/bin
 DEBIAN = $(BIN)/python -m tools.debian
 # What all pages are made with, and their contents.
-COMMON = _config.yml tools/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
+COMMON = _config.yml book/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
 SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gru/*/*.py)
-SPHINX = $(BIN)/python -m sphinx -c tools book -q -n
+SPHINX = $(BIN)/python -m sphinx book -q -n
 # Nothing is published with a warning.
 STRICTLY = -W --keep-going $(if $(STRICT)$(filter $(COMMON),$?),-E -a)
 # One build at a time.
@@ -101,7 +101,7 @@ _build/latex/.done: $(SOURCES) $(if $(STRICT),gone)
 	@mv _build/latex/book.pdf _build/book.pdf && touch $@
 
 serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon as it is saved
-	@$(BIN)/python -m tools.preview -c tools book _build/serve -q -n \
+	@$(BIN)/python -m tools.preview book _build/serve -q -n \
 		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' $(ARGS)
 
 reproduce: setup ## rerun CHAPTER=gates and compare its outputs with the stored ones

@@ -130,7 +130,7 @@ def book(tmp_path):
 
 def make(folder, *arguments):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    env |= {"BOOK_SOURCE": str(folder), "BOOK_FORMS": str(folder / "_build")}
+    env |= {"BOOK_FORMS": str(folder / "_build")}
     return subprocess.Popen(
         ["make", "-o", "setup", *arguments], cwd=folder, start_new_session=True, text=True,
         env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -3,34 +3,11 @@
 import contextlib
 import os
 import tempfile
-from pathlib import Path
 
 from nbclient import NotebookClient
 from nbclient.util import run_sync
 
 from tools.notebook import LIMIT, START, tags
-
-# A stream sends what it holds every now and then.  Without this, the order in which two of them
-# arrive would be arbitrary: here, each stream makes the other send before it writes.
-STARTUP = """\
-def in_order():
-    import sys
-
-    def write(stream, other, one=type(sys.stdout).write):
-        def send_and_write(text):
-            if other._buffers:
-                other.flush()
-            return one(stream, text)
-
-        stream.write = send_and_write
-
-    write(sys.stdout, sys.stderr)
-    write(sys.stderr, sys.stdout)
-
-
-in_order()
-del in_order
-"""
 
 
 def has_gpu(torch):
@@ -74,9 +51,6 @@ class Client(NotebookClient):
 def environment(**more):
     """Yield the variables that a kernel has: its user's own IPython settings do not count."""
     with tempfile.TemporaryDirectory() as ipython:
-        startup = Path(ipython, "profile_default", "startup")
-        startup.mkdir(parents=True)
-        (startup / "streams.py").write_text(STARTUP)
         env = os.environ | {"IPYTHONDIR": ipython} | more
         for name in ("MPLBACKEND", "PYTEST_CURRENT_TEST"):  # with it, C's output would be missed
             env.pop(name, None)

@@ -66,10 +66,10 @@ def interrupt(*_):
 class Book:
     """Chapters and notebooks below a folder; all without `asked`."""
 
-    def __init__(self, root, asked=(), limit=LIMIT):
+    def __init__(self, root, asked=()):
         asked = {Path(name).stem.removesuffix(TORCH) for name in asked}
         check(root, asked)
-        self.root, self.limit = root, limit
+        self.root = root
         self.fingerprints = Fingerprints(root, corpus.SHA256)
         self.torch = next(iter(installed("torch")), None)
         self.notebooks = {}  # as written
@@ -211,7 +211,7 @@ class Book:
             needed = any("gpu" in tags(cell) for cell in cells)
             left_out = ["gpu"] if needed and not has_gpu(is_torch(notebook)) else []
             hooks = {"on_cell_execute": begin, "on_cell_executed": end}
-            client = Client(notebook, self.root / "book", left_out, self.limit, **hooks)
+            client = Client(notebook, self.root / "book", left_out, LIMIT, **hooks)
             notebook.cells.append(last := nbformat.v4.new_code_cell(ASK_DEVICE))
             try:
                 asyncio.run(client.async_execute(env=env))
@@ -307,12 +307,9 @@ def main(arguments=None, root=ROOT):
     parser = argparse.ArgumentParser(prog="make run", description=__doc__.split("\n")[0])
     parser.add_argument("chapter", nargs="*", help="the name of a chapter; default: all")
     parser.add_argument("--force", action="store_true", help="also run what is not stale")
-    parser.add_argument(
-        "--limit", type=int, default=LIMIT, metavar="SECONDS", help=f"for a cell's run ({LIMIT})"
-    )
     options = parser.parse_args(arguments)
     try:
-        return bring_up_to_date(Book(root, options.chapter, options.limit), options.force)
+        return bring_up_to_date(Book(root, options.chapter), options.force)
     except (ChapterError, OSError, ValueError, SyntaxError) as error:  # the last of the package
         print(error, file=sys.stderr)
     return 1

@@ -80,8 +80,6 @@ AGREE = [
     ("live.update(1)", []),
     ("print(1)\nclear_output(wait=True)\nprint(2)", printed("2\n")),
     ("print('a')\ndisplay(1)\nprint('b')", [*printed("a\n"), *shown("1"), *printed("b\n")]),
-    ("for i in range(2): print(i); print(i, file=sys.stderr)",
-     [*(printed(f"{i}\n", to)[0] for i in range(2) for to in ("stdout", "stderr"))]),
     ("print(1, end='\\r')\nprint(2)", printed("2\n")),
     ("live = display(0, display_id=True)\nfor i in range(99): live.update(i); print(i, flush=True)",
      [*shown("98"), *printed("".join(f"{i}\n" for i in range(99)))]),  # all of them arrive

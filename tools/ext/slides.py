@@ -19,7 +19,7 @@ from sphinx_revealjs.writers import RevealjsSlideTranslator
 from tools.ext.edition import describe
 
 LOGGER = logging.getLogger(__name__)
-NEEDED = re.compile("formulas|reveal|pygments")
+NEEDED = re.compile("formulas|reveal|slides|pygments")
 CELL, OUTPUT = "tag_slide", "tag_slide-output"
 
 
@@ -80,7 +80,8 @@ def drop_scripts(app, pagename, templatename, context, doctree):
     """Leave of the pages' styles what a deck needs; it has its scripts elsewhere."""
     if app.builder.name == Decks.name:
         context["script_files"] = []
-        context["css_files"] = [f for f in context["css_files"] if NEEDED.search(str(f.filename))]
+        names = ((file, getattr(file, "filename", file)) for file in context["css_files"])
+        context["css_files"] = [file for file, name in names if NEEDED.search(name)]
 
 
 def arrange(app, doctree, docname):

@@ -2,16 +2,16 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help book test nightly chapter run html pdf slides serve reproduce doctor records \
-	processors gpu-build torch unit fuzz mutants coverage lint lock bench links sbom setup clean gone
+	processors gpu-build torch fuzz mutants coverage lint lock bench links sbom setup clean gone
 
-# Environment variables that would bring other packages into .venv or ours elsewhere, or make
-# Python compile ours at each start.
+# Environment variables that would bring other packages into .venv or ours elsewhere, run other
+# kernels, or make Python compile ours at each start.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER \
-	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON
+	UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON JUPYTER_PATH
 # make STRICT=1: read every page again.
 STRICT ?=
-# make PYTHON=python3.12: make .venv with this Python.
-PYTHON ?=
+# make PYTHON=python3.12: make .venv with this Python; the first of these that fits by default.
+PYTHON ?= $(if $(wildcard .venv/.d2l_gru),.venv/bin/python) python3 python3.11 python3.12 python3.10
 # make pdf PAPER=letter: the size of the paper, a4 by default.
 PAPER ?= a4
 # make test ARGS="-k vocab": arguments for the program that is run.
@@ -20,15 +20,14 @@ ARGS ?=
 BIN := .venv/bin
 DEBIAN = $(BIN)/python -m tools.debian
 # What all pages are made with, and their contents.
-COMMON = _config.yml tools/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
+COMMON = _config.yml book/conf.py tools/notebook.py $(wildcard tools/ext/* book/assets/*) requirements/cpu.txt
 SOURCES = $(COMMON) $(wildcard book/* book/widgets/* src/d2l_gru/*.py src/d2l_gru/*/*.py)
-# Nothing is published with a warning, and Ctrl-C prints no traceback.
-SPHINX = $(BIN)/python -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
-	from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))' -c tools book -q -n
+SPHINX = $(BIN)/python -m sphinx book -q -n
+# Nothing is published with a warning.
 STRICTLY = -W --keep-going $(if $(STRICT)$(filter $(COMMON),$?),-E -a)
-# One build at a time, with the lock of tools/run.py.
+# One build at a time.
 ALONE = mkdir -p _build && { flock -n _build/.lock true || \
-	echo 'Another build is running here: waiting for it.'; } && flock _build/.lock $(MAKE) -s
+	echo 'Another build is running here: waiting for it.'; } && flock _build/.lock
 # $(call RENDER,html): Sphinx works in a separate folder, from the start if it was interrupted,
 # because it takes half a page for a whole one; then all new pages replace the old.
 RENDER = rm _build/aside/$1.done 2>/dev/null || rm -rf _build/aside/$1 _build/aside/$1.doctrees; \
@@ -46,15 +45,13 @@ help: ## list the commands
 	@echo 'Variables: STRICT=1, PYTHON=python3.12, ARGS="..."'
 
 book: setup ## build the book: set up, run what is stale, render pages, slides and PDF
-	@$(BIN)/python -m tools.run $(ARGS)
+	@$(ALONE) $(BIN)/python -m tools.run $(ARGS)
 	@if $(DEBIAN) tex; then $(MAKE) -s html PRINT=1; else $(MAKE) -s html; fi
-	@$(DEBIAN) --say tex torch
 
 test: setup ## run the unit tests, and every chapter against its stored outputs
 	@$(BIN)/python -m d2l_gru.corpus
 	@$(DEBIAN) tex browser || true
-	@status=0; $(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(TESTS) $(ARGS) || status=$$?; \
-		$(DEBIAN) --say tex browser torch; exit $$status
+	@$(BIN)/pytest --nbval $(SIDE_BY_SIDE) $(TESTS) $(ARGS)
 
 nightly: ## run that and the longer tests: tests/nightly, mutants, damaged files, other processors
 	@$(MAKE) -k TESTS="book tests" test mutants coverage fuzz links processors
@@ -69,11 +66,11 @@ chapter: ## start a page with one of everything that a page can have: NAME=my-pa
 	@echo 'Edit chapters/$(NAME).md; `make serve` shows it. book/_toc.yml sets its place in the book.'
 
 run: setup ## run the chapters whose outputs are stale (ARGS="--force", or a chapter's name)
-	@$(BIN)/python -m tools.run $(ARGS)
+	@$(ALONE) $(BIN)/python -m tools.run $(ARGS)
 
 html: setup ## render the stored notebooks as pages and slides, without running any
 	@$(BIN)/python -m tools.check
-	@$(ALONE) $(if $(PRINT),_build/latex/.done) _build/html/.done
+	@$(ALONE) $(MAKE) -s $(if $(PRINT),_build/latex/.done) _build/html/.done
 	@echo 'The book: _build/html/index.html'
 	@test ! -e _build/book.pdf || $(MAKE) -sq _build/latex/.done || \
 		echo 'The PDF there is an earlier one; `make pdf` typesets it again.'
@@ -84,7 +81,7 @@ _build/html/.done _build/slides/.done: _build/%/.done: $(SOURCES) $(if $(STRICT)
 
 slides: setup ## make a deck of slides for each chapter, in _build/slides
 	@$(BIN)/python -m tools.check
-	@$(ALONE) _build/slides/.done
+	@$(ALONE) $(MAKE) -s _build/slides/.done
 	@echo 'The slides:' _build/slides/*.html
 
 pdf: setup ## typeset the stored notebooks as _build/book.pdf (PAPER=letter)
@@ -92,7 +89,7 @@ pdf: setup ## typeset the stored notebooks as _build/book.pdf (PAPER=letter)
 	@$(BIN)/python -m tools.check
 	@$(DEBIAN) tex
 	@rm -f _build/latex/.done  # which may have been on other paper
-	@$(ALONE) _build/latex/.done
+	@$(ALONE) $(MAKE) -s _build/latex/.done
 	@echo 'The PDF: _build/book.pdf'
 
 _build/latex/.done: $(SOURCES) $(if $(STRICT),gone)
@@ -104,15 +101,15 @@ _build/latex/.done: $(SOURCES) $(if $(STRICT),gone)
 	@mv _build/latex/book.pdf _build/book.pdf && touch $@
 
 serve: setup ## show the book at http://127.0.0.1:8000, and every edit as soon as it is saved
-	@$(BIN)/python -m tools.preview -c tools book _build/serve -q -n \
+	@$(BIN)/python -m tools.preview book _build/serve -q -n \
 		--watch chapters --watch src --watch _config.yml --re-ignore '\.ipynb(\.tmp)?$$' $(ARGS)
 
 reproduce: setup ## rerun CHAPTER=gates and compare its outputs with the stored ones
 	@$(BIN)/pytest --nbval -q book/$(CHAPTER).ipynb $(wildcard book/$(CHAPTER)-torch.ipynb) $(ARGS)
 
 doctor: setup ## report what this machine has and lacks for training, the PDF and the tests of pages
-	@status=0; $(BIN)/python -m d2l_gru doctor $(ARGS) || status=$$?; \
-		$(DEBIAN) --say tex browser torch; exit $$status
+	@$(DEBIAN) --say tex browser || true
+	@$(BIN)/python -m d2l_gru doctor $(ARGS)
 
 records: bench ## repeat all long runs that pages show, book/records and book/widgets, in three hours
 	$(BIN)/python benchmarks/seeds.py
@@ -129,10 +126,8 @@ gpu-build: setup ## install MXNet's GPU build separately, 5 GB, and test it with
 	D2L_GRU_GPU_BUILD=_build/gpu-build/bin/python $(BIN)/pytest -m gpu_build $(ARGS)
 
 torch: setup ## install PyTorch, if the set-up could not
-	@$(BIN)/python -m tools.setup --torch
-
-unit: setup ## run only the unit tests of the package
-	$(BIN)/pytest tests/package $(SIDE_BY_SIDE) $(ARGS)
+	@echo >> .venv/.d2l_gru  # which is another stamp then
+	@$(MAKE) -s setup
 
 fuzz: setup ## feed twenty thousand damaged files to all code that reads files
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/nightly/test_fuzz.py $(ARGS)
@@ -174,9 +169,11 @@ sbom: setup ## write a bill of materials of all that the book is built with: _bu
 	@echo 'The bill of materials (CycloneDX): _build/sbom.json'
 
 setup: ## create .venv, if necessary
-	@command -v $(or $(PYTHON),python3) >/dev/null || \
-		{ echo "$(or $(PYTHON),python3) is not installed; the book needs Python 3.10 to 3.12"; exit 1; }
-	@$(or $(PYTHON),python3) -m tools.setup $(if $(PYTHON),--this-python)
+	@for python in $(PYTHON); do \
+		$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && \
+		exec $$python -m tools.setup; done; \
+	echo 'The book needs Python 3.10, 3.11 or 3.12, which is none of: $(strip $(PYTHON)).'; \
+	echo 'Install one of them, or name it: make PYTHON=/path/to/python ...'; exit 1
 
 clean: ## remove rendered pages, so that every page is read again
 	rm -rf $(addprefix _build/,aside html slides latex serve book.pdf)

@@ -21,10 +21,12 @@ from nbval.plugin import IPyNbFile
 from nbval_outputs import compare_outputs
 from nbval_text import Rules
 
-from tools.kernel import Client, environment
-from tools.notebook import LIMIT, START, code_cells, recorded, switch, tags, take_recorded
+from tools.kernel import Client, environment, has_gpu
+from tools.notebook import LIMIT, START, code_cells, recorded, tags, take_recorded
 
 ROOT = Path(__file__).resolve().parent.parent
+# What would tell nbval to compare nothing.
+SWITCHES = re.compile(r"(?i:nbval|pytest[_-]validate)[_-]\S*")
 # Options of nbval that compare less, or with another kernel.
 REFUSED = "nbval_lax nbval_sanitize_with sanitize_with nbval_kernel_name current_env nbdime".split()
 
@@ -33,16 +35,11 @@ class CellFailure(Exception):
     """A cell that breaks a rule; the message is for the author of the book."""
 
 
-@functools.cache
-def has_gpu(torch):
-    """Whether PyTorch, or MXNet, finds a GPU; asked only if a cell needs one, since it is slow."""
-    if torch:
-        from torch import cuda
-
-        return cuda.is_available()
-    from d2l_gru import try_gpu
-
-    return try_gpu().device_type == "gpu"
+def switch(cell):
+    """Complain of a tag or comment that would have nbval compare nothing; None without one."""
+    comments = re.findall(r"^[ \t]*#+[ \t]*(\S+)[ \t]*$", cell["source"], flags=re.MULTILINE)
+    found = (word for word in [*sorted(tags(cell)), *comments] if SWITCHES.fullmatch(word))
+    return next((f"{word}: no cell is exempt; remove it" for word in found), None)
 
 
 @pytest.hookimpl(tryfirst=True)

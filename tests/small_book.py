@@ -54,7 +54,7 @@ def book(folder, chapters, appendices=()):
     """Make a book of these pages, as they are written and as they ran; return its folder."""
     config = (ROOT / "_config.yml").read_text().replace("tools.ext: .", f"tools.ext: {ROOT}")
     (folder / "_config.yml").write_text(config)
-    for name in ("assets", "widgets", "records", "references.bib"):
+    for name in ("assets", "widgets", "records", "references.bib", "conf.py"):
         (folder / "book").mkdir(exist_ok=True)
         (folder / "book" / name).symlink_to(ROOT / "book" / name)
     (folder / "chapters").mkdir()
@@ -73,11 +73,10 @@ def book(folder, chapters, appendices=()):
 def build(source, builder, *options, out=None):
     """Build a book, in its folder unless said; return what was said, and the status."""
     out = out or source / "out"
-    words = ["-b", builder, "-c", "tools", f"{source}/book", f"{out}/{builder}"]
+    words = ["-b", builder, f"{source}/book", f"{out}/{builder}"]
     words += ["-d", f"{out}/.{builder}", "-q", "-n", "-W", "--keep-going", *options]
-    env = os.environ | {"BOOK_SOURCE": str(source)}
     with tempfile.NamedTemporaryFile("r+") as said:
-        process = SPHINX.Process(target=_sphinx, args=(words, env, said.name))
+        process = SPHINX.Process(target=_sphinx, args=(words, {**os.environ}, said.name))
         process.start()
         process.join()
         return subprocess.CompletedProcess(words, process.exitcode, said.read())

@@ -14,7 +14,7 @@ from mdit_py_plugins.colon_fence import colon_fence_plugin
 from pybtex.database import parse_file
 from pybtex.exceptions import PybtexError
 
-from tools.notebook import KEPT_METADATA, TORCH, ChapterError, code_cells, switch, tags
+from tools.notebook import KEPT_METADATA, TORCH, ChapterError, code_cells, tags
 
 ROOT = Path(__file__).resolve().parent.parent
 PARSER = get_parser().use(colon_fence_plugin)
@@ -138,22 +138,24 @@ def in_fences(tokens, first):
             yield from in_fences(PARSER.parse(token.content), line + 1)
 
 
-def refuse_lost(notebook):
+def refuse_lost(where, notebook):
     """Raise if a cell contains something that pages and tests would ignore."""
-    for cell in notebook.cells:
-        if cell.cell_type == "raw":
-            raise ChapterError("a raw cell is shown nowhere; write Markdown or a code cell")
+    if any(cell.cell_type == "raw" for cell in notebook.cells):
+        raise ChapterError(f"{where}: a raw cell is shown nowhere; write Markdown or a code cell")
     for number, cell in enumerate(code_cells(notebook), 1):
-        if said := switch(cell):
-            raise ChapterError(f"code cell {number}: {said}")
-        for tag in tags(cell) - {*TAGS}:
-            if near := difflib.get_close_matches(tag, TAGS, n=1, cutoff=0.8):
-                raise ChapterError(f"code cell {number}: there is no tag {tag}; write {near[0]}")
-        lost = cell.metadata.keys() - {*KEPT_METADATA}
-        for kind, options in cell.metadata.get("mystnb", {}).items():
-            lost |= {*options} - MYSTNB[kind] if kind in MYSTNB else {kind}
-        if lost:
-            raise ChapterError(f"code cell {number}: pages ignore its option {min(lost)!r}")
+        if said := ignored(cell):
+            raise ChapterError(f"{where}, code cell {number}: {said}")
+
+
+def ignored(cell):
+    """Say what pages and tests would ignore of a code cell; None if that is nothing."""
+    for tag in tags(cell) - {*TAGS}:
+        if near := difflib.get_close_matches(tag, TAGS, n=1, cutoff=0.8):
+            return f"there is no tag {tag}; write {near[0]}"
+    lost = cell.metadata.keys() - {*KEPT_METADATA}
+    for kind, options in cell.metadata.get("mystnb", {}).items():
+        lost |= {*options} - MYSTNB[kind] if kind in MYSTNB else {kind}
+    return f"pages ignore its option {min(lost)!r}" if lost else None
 
 
 def refuse_unfit(notebook):

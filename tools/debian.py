@@ -1,11 +1,10 @@
 """Install Debian packages if permitted, and otherwise print the command that would.
 
 ``python3 -m tools.debian tex browser`` installs what the PDF and the tests of the pages need and
-this machine lacks, and fails if something is still missing; with ``--say`` it names the missing
-packages and the command.  Standard library only, because it runs before .venv exists.
+this machine lacks, and names what is still missing; with ``--say`` it installs nothing.  Standard
+library only, because it runs before .venv exists.
 """
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -29,7 +28,6 @@ SETS = {
     "browser": {"chromium": "chromium"},
 }
 WITHOUT = {"tex": "there is no PDF, and its tests are skipped", "browser": "tests are skipped"}
-TORCH = "PyTorch is missing: its cells keep stored outputs, its tests are skipped. Fix: make torch"
 
 
 def ask(*command):
@@ -42,17 +40,15 @@ def ask(*command):
 
 
 def install(packages):
-    """Install packages, each by itself; return those that could not be."""
+    """Install packages; return those that could not be."""
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if not packages or not shutil.which("apt-get") or ask(*sudo, "true") is None:
         return packages
     print(f"Installing with apt-get: {' '.join(packages)}", flush=True)
     apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
     ask(*apt, "update")
-    command = [*apt, "install", "--yes", "--no-install-recommends"]
-    if ask(*command, *packages) is not None:  # in one go, that is faster
-        return []
-    return [package for package in packages if ask(*command, package) is None]
+    done = ask(*apt, "install", "--yes", "--no-install-recommends", *packages)
+    return packages if done is None else []
 
 
 def by_hand(packages):
@@ -68,17 +64,17 @@ def missing(kind):
     ]
 
 
-def main(kinds):
-    """Install what sets lack, or only say so; return the exit status."""
-    lacking = {kind: missing(kind) for kind in kinds if kind in SETS}
-    if "--say" not in kinds:
-        return int(bool(install([name for packages in lacking.values() for name in packages])))
-    for kind, packages in lacking.items():
-        if packages:
-            print(f"Missing, so {WITHOUT[kind]}: {', '.join(packages)}. {by_hand(packages)}")
-    if "torch" in kinds and importlib.util.find_spec("torch") is None:
-        print(TORCH)
-    return 0
+def main(arguments):
+    """Install what sets lack, each by itself, or only say so; return the exit status."""
+    status = 0
+    for kind in (each for each in arguments if each in SETS):
+        lacking = missing(kind)
+        if "--say" not in arguments:
+            lacking = install(lacking)
+        if lacking:
+            print(f"Missing, so {WITHOUT[kind]}: {', '.join(lacking)}. {by_hand(lacking)}")
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

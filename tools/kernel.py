@@ -3,45 +3,22 @@
 import contextlib
 import os
 import tempfile
-from pathlib import Path
 
-from ipykernel.kernelspec import RESOURCES, get_kernel_dict
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
 from nbclient.util import run_sync
 
 from tools.notebook import LIMIT, START, tags
 
-# A stream sends what it holds every now and then.  Without this, the order in which two of them
-# arrive would be arbitrary: here, each stream makes the other send before it writes.
-STARTUP = """\
-def in_order():
-    import sys
 
-    def write(stream, other, one=type(sys.stdout).write):
-        def send_and_write(text):
-            if other._buffers:
-                other.flush()
-            return one(stream, text)
+def has_gpu(torch):
+    """Whether PyTorch, or MXNet, finds a GPU; asked only if a cell needs one, since it is slow."""
+    if torch:
+        from torch import cuda
 
-        stream.write = send_and_write
+        return cuda.is_available()
+    from d2l_gru import try_gpu
 
-    write(sys.stdout, sys.stderr)
-    write(sys.stderr, sys.stdout)
-
-
-in_order()
-del in_order
-"""
-
-
-class Kernel(AsyncKernelManager):
-    """A kernel of this Python, whatever kernels are installed elsewhere."""
-
-    @property
-    def kernel_spec(self):
-        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+    return try_gpu().device_type == "gpu"
 
 
 class Client(NotebookClient):
@@ -51,11 +28,11 @@ class Client(NotebookClient):
         super().__init__(
             notebook,
             kernel_name="python3",
-            kernel_manager_class=Kernel,
             startup_timeout=START,
             timeout=limit,
             record_timing=False,
             shutdown_kernel="immediate",  # else it prints that it is interrupted
+            extra_arguments=["--log-level=ERROR"],  # nor that a runner was interrupted
             resources={"metadata": {"path": str(folder)}},
             **settings,
         )
@@ -74,9 +51,6 @@ class Client(NotebookClient):
 def environment(**more):
     """Yield the variables that a kernel has: its user's own IPython settings do not count."""
     with tempfile.TemporaryDirectory() as ipython:
-        startup = Path(ipython, "profile_default", "startup")
-        startup.mkdir(parents=True)
-        (startup / "streams.py").write_text(STARTUP)
         env = os.environ | {"IPYTHONDIR": ipython} | more
         for name in ("MPLBACKEND", "PYTEST_CURRENT_TEST"):  # with it, C's output would be missed
             env.pop(name, None)

@@ -26,8 +26,6 @@ MEASURED = {
       | (?<=[ ]at[ ])0x[\da-f]+\b                                      # an address in memory
     """,
 }
-# What would tell nbval to compare nothing.
-SWITCHES = re.compile(r"(?i:nbval|pytest[_-]validate)[_-]\S*")
 
 
 class ChapterError(Exception):
@@ -45,13 +43,6 @@ def tags(cell):
 def digest(source):
     """Return what stands for a cell's source in a record."""
     return hashlib.sha256(source.encode()).hexdigest()
-
-
-def switch(cell):
-    """Complain of a tag or comment that would have nbval compare nothing; None without one."""
-    comments = re.findall(r"^[ \t]*#+[ \t]*(\S+)[ \t]*$", cell["source"], flags=re.MULTILINE)
-    found = (word for word in [*sorted(tags(cell)), *comments] if SWITCHES.fullmatch(word))
-    return next((f"{word}: no cell is exempt; remove it" for word in found), None)
 
 
 def plain(text, tags):

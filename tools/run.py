@@ -8,14 +8,10 @@ nothing runs, and chapters with other code stay as they are.
 import argparse
 import asyncio
 import atexit
-import contextlib
-import fcntl
 import os
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,18 +53,12 @@ needs The Time Machine ({reason}).
 Set D2L_GRU_DATA to a folder with {file}, or download it: .venv/bin/python -m d2l_gru.corpus"""
 EDITED = """\
 book/{name}.ipynb was edited, but its chapter was not.
-To copy the edit into chapters/: make run ARGS="--take {name}"
-To discard it: git checkout book/{name}.ipynb, or make run ARGS="--force {name}\""""
-
-
-at_work = set()  # clients of kernels
+To see the edit, and copy it into chapters/: .venv/bin/nbdiff -s book/{name}.ipynb
+Then discard it: git checkout book/{name}.ipynb, or make run ARGS="--force {name}\""""
 
 
 def interrupt(*_):
-    """End at once, and with it all that runs."""
-    for client in list(at_work):
-        if client.km and client.km.has_kernel:
-            os.killpg(client.km.provisioner.pgid, signal.SIGKILL)
+    """End at once; a kernel ends when it finds that nobody is there any more."""
     print(INTERRUPTED, file=sys.stderr, flush=True)
     os._exit(1)
 
@@ -76,10 +66,10 @@ def interrupt(*_):
 class Book:
     """Chapters and notebooks below a folder; all without `asked`."""
 
-    def __init__(self, root, asked=(), limit=LIMIT):
+    def __init__(self, root, asked=()):
         asked = {Path(name).stem.removesuffix(TORCH) for name in asked}
         check(root, asked)
-        self.root, self.limit = root, limit
+        self.root = root
         self.fingerprints = Fingerprints(root, corpus.SHA256)
         self.torch = next(iter(installed("torch")), None)
         self.notebooks = {}  # as written
@@ -98,37 +88,27 @@ class Book:
 
     def split(self, path):
         """Return the notebooks of a chapter as written, by their names."""
-        with self.readable(path):
-            notebooks = split(path.stem, jupytext.read(path, fmt="md:myst"))
-            for notebook in notebooks.values():
-                nbformat.validate(notebook)
-                try:
-                    refuse_lost(notebook)
-                except ChapterError as error:
-                    raise ChapterError(f"chapters/{path.name}, {error}") from None
-                tidy(notebook)
-            return notebooks
+        notebooks = split(path.stem, self.read(path))
+        for notebook in notebooks.values():
+            refuse_lost(f"chapters/{path.name}", notebook)
+            tidy(notebook)
+        return notebooks
 
     def last_run(self, name):
         """Return the notebook as last run; None without one."""
-        if not self.path(name).is_file():
-            return None
-        with self.readable(self.path(name)):
-            notebook = nbformat.read(self.path(name), as_version=4)
-            nbformat.validate(notebook)  # reading only logs what is wrong
-            if not isinstance(_stamp(notebook), dict):
-                raise ValueError("its metadata d2l_gru must be a dict")
-            return notebook
+        return self.read(self.path(name)) if self.path(name).is_file() else None
 
-    @contextlib.contextmanager
-    def readable(self, path):
+    def read(self, path):
         try:
-            yield
-        except ChapterError:
-            raise
+            if path.suffix == ".md":
+                notebook = jupytext.read(path, fmt="md:myst")
+            else:
+                notebook = nbformat.read(path, as_version=4)
+            nbformat.validate(notebook)  # reading only logs what is wrong
         except Exception as error:  # of jupytext and nbformat, which raise whatever they trip over
             said = f"{type(error).__name__}: {error}"
             raise ChapterError(f"{path.relative_to(self.root)} cannot be read: {said}") from None
+        return notebook
 
     def write(self, name, notebook):
         """Replace the notebook at once or not at all; return whether it changed."""
@@ -136,30 +116,9 @@ class Book:
         if path.is_file() and path.read_text() == text:
             return False
         temporary = path.with_name(f".{path.name}.tmp")
-        try:
-            temporary.write_text(text)
-            os.replace(temporary, path)
-        except OSError as error:
-            where = path.relative_to(self.root)
-            raise ChapterError(f"{where} cannot be written, and is unchanged: {error}") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+        temporary.write_text(text)
+        os.replace(temporary, path)
         return True
-
-    def take(self, name):
-        """Merge into a chapter what was edited in its notebook since the last commit."""
-        chapter = self.root / "chapters" / f"{name.removesuffix(TORCH)}.md"
-        metadata = self.notebooks[name].metadata
-        metadata["language_info"]["pygments_lexer"] = "ipython3"
-        show = ["git", "show", f"HEAD:./book/{name}.ipynb"]
-        committed = subprocess.run(show, cwd=self.root, check=True, stdout=subprocess.PIPE).stdout
-        with tempfile.TemporaryDirectory() as folder:
-            sides = []
-            for notebook in (nbformat.reads(committed, as_version=4), self.last_run(name)):
-                notebook.metadata = metadata
-                sides.append(Path(folder, f"{len(sides)}.md"))
-                jupytext.write(notebook, sides[-1], fmt="md:myst")
-            subprocess.run(["git", "merge-file", "-q", chapter, *sides])
 
     def stamp(self, notebook, old):
         """Return what a run of the notebook is stamped with.
@@ -229,10 +188,10 @@ class Book:
             seconds it took, and those that its longer cells took, by their numbers.
         """
         cells, start = code_cells(notebook), time.time()
-        from nbclient.exceptions import CellControlSignal, CellTimeoutError
+        from nbclient.exceptions import CellControlSignal
         from tqdm import tqdm
 
-        from tools.kernel import Client, environment
+        from tools.kernel import Client, environment, has_gpu
 
         started, seconds = [], {}
 
@@ -249,21 +208,17 @@ class Book:
             environment(D2L_GRU_DATA=str(text.path.parent)) as env,
         ):
             env.setdefault("OMP_NUM_THREADS", str(threads))
-            left_out = ["gpu"] if _lacks_gpu(cells) else []
+            needed = any("gpu" in tags(cell) for cell in cells)
+            left_out = ["gpu"] if needed and not has_gpu(is_torch(notebook)) else []
             hooks = {"on_cell_execute": begin, "on_cell_executed": end}
-            client = Client(notebook, self.root / "book", left_out, self.limit, **hooks)
+            client = Client(notebook, self.root / "book", left_out, LIMIT, **hooks)
             notebook.cells.append(last := nbformat.v4.new_code_cell(ASK_DEVICE))
-            at_work.add(client)
             try:
                 asyncio.run(client.async_execute(env=env))
-            except CellTimeoutError:
-                late = f"it ran longer than {self.limit} s, the limit; --limit sets another"
-                raise ChapterError(_describe(late, cells, started)) from None
             except (CellControlSignal, RuntimeError) as error:
                 what = f"{type(error).__name__}: {error}"
                 raise ChapterError(_describe(what, cells, started)) from None
             finally:
-                at_work.discard(client)
                 atexit.unregister(client._cleanup_kernel)  # of a kernel that ended as it started
                 notebook.cells.pop()
         took = {str(n): round(seconds.get(id(cell), 0), 1) for n, cell in enumerate(cells, 1)}
@@ -291,19 +246,6 @@ def _is_whole(notebook, old):
     )
 
 
-def _lacks_gpu(cells):
-    """Whether some cells need a GPU and there is none; who would use it is asked only if so."""
-    if not any("gpu" in tags(cell) for cell in cells):
-        return False
-    if any("torch" in tags(cell) for cell in cells):
-        import torch
-
-        return not torch.cuda.is_available()
-    from d2l_gru import try_gpu
-
-    return try_gpu().device_type != "gpu"
-
-
 def _describe(what, cells, started):
     """Name the cell that failed, and show its traceback without colours, or else `what`."""
     if not started:
@@ -313,19 +255,6 @@ def _describe(what, cells, started):
     traces = [output.traceback for output in failed.outputs if output.output_type == "error"]
     what = "\n".join(traces[-1]) if traces else what
     return where + "\n" + re.sub(r"\x1b\[[0-9;]*m", "", what)
-
-
-@contextlib.contextmanager
-def alone(folder):
-    """Wait, and say so, while another build works here; `make` takes the same lock to render."""
-    folder.mkdir(exist_ok=True)
-    with open(folder / ".lock", "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Another build is running here: waiting for it.", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def run_side_by_side(book, names, text):
@@ -349,11 +278,11 @@ def run_side_by_side(book, names, text):
     return not failed
 
 
-def bring_up_to_date(book, force, taken):
+def bring_up_to_date(book, force):
     """Run what is stale, and refresh the text of the rest; return the exit status."""
     stored = {name: book.last_run(name) for name in book.notebooks}
     for name, old in stored.items():
-        if old and not (force or taken) and [cell.id for cell in old.cells] != ids(old):
+        if old and not force and [cell.id for cell in old.cells] != ids(old):
             raise ChapterError(EDITED.format(name=name))
     stale = [
         n for n, old in stored.items() if book.is_stale(book.notebooks[n], None if force else old)
@@ -378,20 +307,10 @@ def main(arguments=None, root=ROOT):
     parser = argparse.ArgumentParser(prog="make run", description=__doc__.split("\n")[0])
     parser.add_argument("chapter", nargs="*", help="the name of a chapter; default: all")
     parser.add_argument("--force", action="store_true", help="also run what is not stale")
-    parser.add_argument("--take", metavar="NOTEBOOK", help="copy its edits into its chapter")
-    parser.add_argument(
-        "--limit", type=int, default=LIMIT, metavar="SECONDS", help=f"for a cell's run ({LIMIT})"
-    )
     options = parser.parse_args(arguments)
     try:
-        with alone(root / "_build"):
-            if options.take:
-                Book(root, [options.take]).take(options.take)
-                options.chapter = [options.take]
-            book = Book(root, options.chapter, options.limit)
-            return bring_up_to_date(book, options.force, options.take)
-    # A SyntaxError is of the package.
-    except (ChapterError, OSError, ValueError, SyntaxError, subprocess.CalledProcessError) as error:
+        return bring_up_to_date(Book(root, options.chapter), options.force)
+    except (ChapterError, OSError, ValueError, SyntaxError) as error:  # the last of the package
         print(error, file=sys.stderr)
     return 1
 

@@ -12,7 +12,6 @@ from tools_of_the_build import ROOT
 
 from tools import debian, setup
 
-VERSION = "{}.{}".format(*sys.version_info)
 TORCH = f"torch=={setup.TORCH}+cpu"
 LOCK = "requirements/cpu.txt"
 
@@ -22,34 +21,45 @@ def project(tmp_path, monkeypatch):
     """A folder with two locks, whose commands are written down and make a Python at most."""
     (tmp_path / "requirements").mkdir()
     for kind in ("cpu", "gpu"):
-        (tmp_path / "requirements" / f"{kind}.txt").write_text(f"# {kind}\n")
+        (tmp_path / "requirements" / f"{kind}.txt").write_text(
+            f"# {kind}\nuv==1 \\\n    --hash=a\n"
+        )
     (tmp_path / "pyproject.toml").write_text("")
     venv, commands = tmp_path / ".venv", []
 
-    def run(*ways, why=""):
-        words = [str(word).replace(f"{tmp_path}/", "") for word in ways[0]]
+    def works(*command, **options):
+        words = [str(word).replace(f"{tmp_path}/", "") for word in command]
         commands.append("venv" if "venv" in words else words[-1])
         (venv / "bin").mkdir(parents=True, exist_ok=True)
         (venv / "bin" / "python").touch()
+        return True
 
-    locks = {kind: tmp_path / "requirements" / f"{kind}.txt" for kind in ("cpu", "gpu")}
-    new = {"ROOT": tmp_path, "VENV": venv, "PYTHON": venv / "bin" / "python", "LOCKS": locks}
-    new |= {"STAMP": venv / ".d2l_gru", "run": run, "capabilities": lambda: []}
-    new |= {"missing_packages": lambda python, version: []}
+    new = {"ROOT": tmp_path, "VENV": venv, "PYTHON": venv / "bin" / "python", "works": works}
+    new |= {"STAMP": venv / ".d2l_gru", "capabilities": lambda: [], "missing_packages": lambda: []}
     for name, value in new.items():
         monkeypatch.setattr(setup, name, value)
     monkeypatch.setattr(setup.shutil, "which", lambda name: None)
     return tmp_path, commands
 
 
-def test_the_first_suitable_python_is_taken_or_all_are_named(monkeypatch):
-    known = {"/a/python3": "3.13", "python3.9": "3.9", "python3.12": "3.12", "python3.10": "3.10"}
-    monkeypatch.setattr(setup, "ask", lambda program, *rest: known.get(program))
-    found = setup.find_python(["/a/python3", "python3.11", "python3.12", "python3.10"])
-    assert found == ("python3.12", "3.12")
-    said = "needs Python 3.10, 3.11, 3.12; found /a/python3 is 3.13, python3.9 is 3.9. Install one"
-    with pytest.raises(SystemExit, match=said):
-        setup.find_python(["/a/python3", "python3.9", "python3.11"])
+def test_make_takes_the_first_python_that_fits_or_names_those_it_tried(tmp_path):
+    """One older, one that is not there, and one that fits."""
+    for name, version in (("old", "3.9"), ("right", "3.11")):
+        code = f'#!/bin/sh\ncase "$2" in tools.setup) echo {name} sets up;; *) '
+        code += f'exec python3 -c "import sys; sys.version_info = ({version.replace(".", ", ")}); '
+        (tmp_path / name).write_text(code + '$2";; esac\n')
+        (tmp_path / name).chmod(0o755)
+
+    def make(*names):
+        pythons = " ".join(str(tmp_path / name) for name in names)
+        done = subprocess.run(
+            ["make", "setup", f"PYTHON={pythons}"], cwd=ROOT, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout
+
+    assert make("old", "nowhere", "right", "old") == (0, "right sets up\n")
+    status, said = make("old", "nowhere")
+    assert status and f"none of: {tmp_path}/old {tmp_path}/nowhere." in said
 
 
 @pytest.mark.parametrize(
@@ -67,21 +77,22 @@ def test_the_driver_says_what_gpus_there_are(tmp_path, monkeypatch, code, found)
 def test_a_set_up_is_made_once_and_again_where_something_changed(project, monkeypatch, capsys):
     root, commands = project
 
-    def runs(*arguments):
+    def runs():
         commands.clear()
-        setup.main(arguments)
+        setup.main()
         return commands
 
-    assert runs() == ["venv", LOCK, str(root), TORCH] and "Set up in" in capsys.readouterr().out
-    assert runs() == runs("--this-python") == [] and capsys.readouterr().out == ""
-    (root / LOCK).write_text("# other\n")
-    assert runs() == [LOCK, str(root), TORCH], "on top"
-    for changed in (VERSION, str(root)):  # another Python, and a folder that was moved
+    uv = ".venv/uv.txt"
+    new = ["venv", uv, LOCK, str(root), TORCH]
+    assert runs() == new and "Set up in" in capsys.readouterr().out
+    assert runs() == [] and capsys.readouterr().out == ""
+    (root / LOCK).write_text("# other\nuv==2\n")
+    assert runs() == new[1:], "on top"
+    setup.STAMP.write_text(setup.STAMP.read_text() + "\n")  # as `make torch` does
+    assert runs() == new[1:] and runs() == []
+    for changed in (setup.VERSION, str(root)):  # another Python, and a folder that was moved
         setup.STAMP.write_text(setup.STAMP.read_text().replace(changed, "/elsewhere"))
-        assert runs("--this-python")[0] == "venv"
-    for stamp in ("", "cpu\n", "garbage\n" * 9):
-        setup.STAMP.write_text(stamp)
-        assert runs()[0] == "venv"
+        assert runs() == new
     monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}")  # a driver
     for found, kind in (([8.0], "gpu"), ([9.0, 5.0], "gpu"), ([9.0], "cpu"), ([3.7], "cpu")):
         monkeypatch.setattr(setup, "capabilities", lambda found=found: found)
@@ -110,31 +121,26 @@ def test_an_environment_behind_a_link_is_left_alone(project):
 
 
 @pytest.mark.parametrize(
-    ("found", "backends"),
-    [([], [None, "cpu"]), ([3.7], [None, "cpu"]), ([8.6, 9], [None, "cpu"]), ([12], ["auto"])],
+    ("found", "ways"),
+    [([], [TORCH, "--no-deps"]), ([8.6, 9], [TORCH, "--no-deps"]), ([12], ["auto"])],
 )
 def test_pytorch_is_of_the_cpu_but_for_a_gpu_that_mxnet_cannot_use(
-    project, monkeypatch, capsys, found, backends
+    project, monkeypatch, capsys, found, ways
 ):
-    """Where it cannot be had, the set-up is a success, and tries again when asked."""
+    """Where it cannot be had, the set-up is a success."""
     tried = []
 
-    def run(*ways, run=setup.run, **options):
-        run(*ways)
-        if any(str(word).startswith("torch==") for word in ways[0]):
-            found = [[w for w in way if w in ("cpu", "auto")] for way in ways]
-            tried.extend(backend[0] if backend else None for backend in found)
-            sys.exit(options["why"])
+    def works(*command, works=setup.works, **options):
+        if not any(str(word).startswith("torch==") for word in command):
+            return works(*command)
+        tried.append(command[-1])
 
-    monkeypatch.setattr(setup, "run", run)
+    monkeypatch.setattr(setup, "works", works)
     monkeypatch.setattr(setup, "capabilities", lambda: found)
     setup.main()
-    assert tried == backends and "try it later: make torch\nSet up" in capsys.readouterr().out
+    assert tried == ways and "Try it later: make torch\nSet up" in capsys.readouterr().out
     setup.main()
-    assert tried == backends, "nobody waits for it at every make"
-    with pytest.raises(SystemExit):
-        setup.main(["--torch"])
-    assert tried == backends * 2
+    assert tried == ways, "nobody waits for it at every make"
 
 
 def test_the_locked_uv_knows_where_pytorch_is():
@@ -154,21 +160,18 @@ def test_locks_hold_one_mxnet_what_pytorch_needs_and_no_host(kind, torch):
     assert [name for name, pin in mxnet.items() if f"\n{pin} " in lock] == [kind]
 
 
-def test_the_first_command_that_works_is_the_last_and_a_failure_ends_with_its_reason(tmp_path):
+def test_what_a_command_says_of_a_failure_is_seen_and_ends_the_set_up(capfd):
     python = sys.executable, "-c"
-    fails, works = (*python, "print('ERROR: no'); exit(1)"), (*python, "open('here', 'x')")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(setup, "ROOT", tmp_path)
-        setup.run(fails, works, works)
-        with pytest.raises(SystemExit, match=r"^ERROR: no\nSetting.*run the command again"):
-            setup.run(works, fails)
+    setup.run(*python, "")
+    with pytest.raises(SystemExit, match="Setting up .venv failed"):
+        setup.run(*python, "print('ERROR: no'); exit(1)")
+    assert capfd.readouterr().out == "ERROR: no\n"
 
 
 def test_missing_system_packages_are_named(monkeypatch):
-    monkeypatch.setattr(setup, "ask", lambda *command: None)
+    monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(setup, "LIBRARIES", {"libnowhere.so.9": "libnowhere9"})
-    packages = setup.missing_packages("python3.11", "3.11")
-    assert packages == ["python3.11-venv", "libnowhere9"]
+    assert setup.missing_packages() == [f"python{setup.VERSION}-venv", "libnowhere9"]
 
 
 # Debian packages
@@ -189,7 +192,7 @@ def apt(monkeypatch):
     return commands, bad
 
 
-def test_packages_are_named_and_one_that_fails_takes_nothing_with_it(apt, capsys):
+def test_packages_are_named_and_a_set_that_fails_takes_no_other_with_it(apt, monkeypatch, capsys):
     commands, bad = apt
     assert debian.install(["latexmk", "chromium"]) == []
     assert capsys.readouterr().out == "Installing with apt-get: latexmk chromium\n"
@@ -197,8 +200,10 @@ def test_packages_are_named_and_one_that_fails_takes_nothing_with_it(apt, capsys
     assert update[:2] == ("sudo", "-n") and update[-1] == "update"
     assert install[-4:] == ("--yes", "--no-install-recommends", "latexmk", "chromium")
     bad.add("chromium")
-    assert debian.install(["chromium", "latexmk"]) == ["chromium"]
-    assert commands[-1][-2:] == ("--no-install-recommends", "latexmk")
+    monkeypatch.setattr(debian, "missing", {"tex": ["latexmk"], "browser": ["chromium"]}.get)
+    capsys.readouterr()
+    assert debian.main(["browser", "tex"]) == 1 and commands[-1][-1] == "latexmk"
+    assert "Missing, so tests are skipped: chromium." in capsys.readouterr().out
     bad.add("true")  # no sudo without a password
     commands.clear()
     assert debian.install(["latexmk"]) == ["latexmk"] and len(commands) == 1
@@ -216,13 +221,12 @@ def test_what_is_missing_is_named_with_what_installs_it(apt, monkeypatch, tmp_pa
     assert debian.main(["tex", "browser"]) == 1 and debian.main(["browser"]) == 0
     capsys.readouterr()
     monkeypatch.setattr(debian.shutil, "which", lambda name: name if name == "latexmk" else None)
-    monkeypatch.setattr(debian.importlib.util, "find_spec", lambda name: None)
-    assert debian.main(["--say", "tex", "browser", "torch"]) == 0
-    tex, browser, torch = capsys.readouterr().out.splitlines()
+    assert debian.main(["--say", "tex", "browser"]) == 1
+    tex, browser = capsys.readouterr().out.splitlines()
     command = "sudo apt-get install --no-install-recommends"
     assert tex.startswith("Missing, so there is no PDF") and "latexmk" not in tex
     assert tex.endswith(f"{command} texlive-xetex fonts-texgyre librsvg2-bin")
-    assert browser.endswith(f"chromium. {command} chromium") and torch == debian.TORCH
+    assert browser.endswith(f"chromium. {command} chromium")
 
 
 def test_a_bare_python_can_run_both():

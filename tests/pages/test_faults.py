@@ -30,7 +30,6 @@ SLIPS = {
     "```{widget} strip\n:label: a\n```": "a widget needs the options still",
     "```{widget} strp\n:label: a\n:still: b\n```": "names no widget strp",
     "```{slide} A\n:show: nowhere\n```": "a slide shows nowhere",
-    "```{solution} ex-nowhere\nFour.\n```": "is for an exercise ex-nowhere, which is not there",
     "<<<<<<< HEAD": "'<<<<<<<' would be shown",
     "| a | b |\n| - |\n| 1 | 2 |": "'| - |' would be shown",
     "#### Deep": "Non-consecutive header level",

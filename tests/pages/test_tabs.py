@@ -89,9 +89,9 @@ $$ (two)
 def source(tmp_path_factory):
     chapters = {"gates": GATES, "gpu": GPU, "answer": ANSWER, "ask": ASK}
     folder = book(tmp_path_factory.mktemp("tabs"), chapters, {"notation": NOTATION})
-    address = "{url: https://github.com/someone/gru, branch: main, path_to_book: book}"
     config = (folder / "_config.yml").read_text()
-    (folder / "_config.yml").write_text(f"repository: {address}\n{config}")
+    config = re.sub("^# (?=repository|launch|  )", "", config, flags=re.MULTILINE)
+    (folder / "_config.yml").write_text(config.replace("OWNER/NAME", "someone/gru"))
     return folder
 
 

@@ -26,8 +26,6 @@ def prepare(app, config):
     """Say which version this is, and have pages made anew when there are other forms."""
     options = config.html_theme_options
     options["extra_footer"] = f"{describe(app.srcdir)}. {options.get('extra_footer', '')}"
-    if "executablebooks" in options.get("repository_url", ""):  # Jupyter Book names its own
-        options.pop("launch_buttons", None)
     torch = [path.name for path in Path(app.srcdir).glob(f"*{TORCH}.ipynb")]
     config.forms = [*sorted(torch), *(n for n in ("book.pdf", "slides") if (MADE / n).exists())]
 
@@ -37,11 +35,10 @@ def copy_forms(app, env):
     if app.builder.name != "html":
         return
     out = Path(app.outdir)
-    for name in env.found_docs:
-        for source in (ROOT / "chapters" / f"{name}.md", Path(app.srcdir, f"{name}{TORCH}.ipynb")):
-            (out / "_sources").mkdir(exist_ok=True)
-            if source.is_file():
-                shutil.copy(source, out / "_sources")
+    book = Path(app.srcdir)
+    (out / "_sources").mkdir(exist_ok=True)
+    for source in [*book.glob(f"*{TORCH}.ipynb"), *(book.parent / "chapters").glob("*.md")]:
+        shutil.copy(source, out / "_sources")
     if "book.pdf" in app.config.forms:
         shutil.copy(MADE / "book.pdf", out)
     if "slides" in app.config.forms:

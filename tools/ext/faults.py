@@ -11,7 +11,6 @@ from pathlib import Path
 import nbformat
 from docutils import nodes
 from sphinx.util import logging as sphinx_logging
-from sphinx_exercise.nodes import solution_node
 
 PLACE = re.compile(r"([^\n]+?)(?:\.(?:ipynb|rst))?(?::(\d*))?:?")
 # Footnotes and links to nothing, roles with a slip, tables and formulas that are none, and what
@@ -64,15 +63,6 @@ def bare(text):
     return re.sub(r"[ \t]+$", "", f"\n{text.strip()}\n", flags=re.MULTILINE)
 
 
-def find_unasked(app, env):
-    """Warn of solutions to exercises that are nowhere; sphinx-exercise names no page."""
-    known = getattr(env, "sphinx_exercise_registry", {})
-    for node in (each.get("node") for each in known.values()):
-        if isinstance(node, solution_node) and node["target_label"] not in known:
-            said = "a solution is for an exercise %s, which is not there"
-            LOGGER.warning(said, node["target_label"], location=node)
-
-
 def find_rest(app, doctree):
     """Warn of markup that a reader would see as it is written, since it means nothing there."""
     code = (nodes.literal, nodes.FixedTextElement, nodes.math, nodes.math_block, nodes.raw)
@@ -87,19 +77,15 @@ def find_rest(app, doctree):
             LOGGER.warning(said, rest[0], location=text.parent)
 
 
-class Placed(logging.Filter):
-    """Names chapters instead of notebooks; drops what find_unasked says better."""
-
-    def filter(self, record):
-        record.location = in_chapter(getattr(record, "location", None))
-        theirs = record.name.startswith("sphinx.sphinx_exercise")
-        return not (theirs and str(record.msg).startswith("undefined label"))
+def name_chapter(record):
+    """Let a warning name a chapter instead of a notebook."""
+    record.location = in_chapter(getattr(record, "location", None))
+    return True
 
 
 def setup(app):
     app.connect("source-read", map_lines, priority=900)  # with the twins
     app.connect("doctree-read", find_rest)
-    app.connect("env-check-consistency", find_unasked)
     for handler in logging.getLogger(sphinx_logging.NAMESPACE).handlers:
         if handler.level == logging.WARNING:
-            handler.filters.insert(2, Placed())  # after the filter that finds the place
+            handler.filters.insert(2, name_chapter)  # after the filter that finds the place

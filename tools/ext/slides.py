@@ -19,7 +19,7 @@ from sphinx_revealjs.writers import RevealjsSlideTranslator
 from tools.ext.edition import describe
 
 LOGGER = logging.getLogger(__name__)
-NEEDED = re.compile("(?i)formulas|reveal|slides|pygments")
+NEEDED = re.compile("formulas|reveal|slides|pygments")
 CELL, OUTPUT = "tag_slide", "tag_slide-output"
 
 
@@ -77,14 +77,11 @@ class Translator(RevealjsSlideTranslator):
 
 
 def drop_scripts(app, pagename, templatename, context, doctree):
-    """Leave of the pages' styles and scripts what a deck needs."""
-    if app.builder.name == Decks.name and "script_files" in context:
-        for kind in ("script_files", "css_files"):
-            context[kind] = [file for file in context[kind] if NEEDED.search(_describe(file))]
-
-
-def _describe(file):
-    return f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', '')}"
+    """Leave of the pages' styles what a deck needs; it has its scripts elsewhere."""
+    if app.builder.name == Decks.name:
+        context["script_files"] = []
+        names = ((file, getattr(file, "filename", file)) for file in context["css_files"])
+        context["css_files"] = [file for file, name in names if NEEDED.search(name)]
 
 
 def arrange(app, doctree, docname):

@@ -11,7 +11,9 @@ import atexit
 import os
 import re
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,8 +55,8 @@ needs The Time Machine ({reason}).
 Set D2L_GRU_DATA to a folder with {file}, or download it: .venv/bin/python -m d2l_gru.corpus"""
 EDITED = """\
 book/{name}.ipynb was edited, but its chapter was not.
-To see the edit, and copy it into chapters/: .venv/bin/nbdiff -s book/{name}.ipynb
-Then discard it: git checkout book/{name}.ipynb, or make run ARGS="--force {name}\""""
+To copy the edit into chapters/: make run ARGS="--take {name}"
+To discard it: git checkout book/{name}.ipynb, or make run ARGS="--force {name}\""""
 
 
 def interrupt(*_):
@@ -119,6 +121,21 @@ class Book:
         temporary.write_text(text)
         os.replace(temporary, path)
         return True
+
+    def take(self, name):
+        """Merge into a chapter what was edited in its notebook since the last commit."""
+        chapter = self.root / "chapters" / f"{name.removesuffix(TORCH)}.md"
+        metadata = self.notebooks[name].metadata
+        metadata["language_info"]["pygments_lexer"] = "ipython3"
+        show = ["git", "show", f"HEAD:./book/{name}.ipynb"]
+        committed = subprocess.run(show, cwd=self.root, check=True, stdout=subprocess.PIPE).stdout
+        with tempfile.TemporaryDirectory() as folder:
+            sides = []
+            for notebook in (nbformat.reads(committed, as_version=4), self.last_run(name)):
+                notebook.metadata = metadata
+                sides.append(Path(folder, f"{len(sides)}.md"))
+                jupytext.write(notebook, sides[-1], fmt="md:myst")
+            subprocess.run(["git", "merge-file", "-q", chapter, *sides])
 
     def stamp(self, notebook, old):
         """Return what a run of the notebook is stamped with.
@@ -278,11 +295,11 @@ def run_side_by_side(book, names, text):
     return not failed
 
 
-def bring_up_to_date(book, force):
+def bring_up_to_date(book, force, taken):
     """Run what is stale, and refresh the text of the rest; return the exit status."""
     stored = {name: book.last_run(name) for name in book.notebooks}
     for name, old in stored.items():
-        if old and not force and [cell.id for cell in old.cells] != ids(old):
+        if old and not (force or taken) and [cell.id for cell in old.cells] != ids(old):
             raise ChapterError(EDITED.format(name=name))
     stale = [
         n for n, old in stored.items() if book.is_stale(book.notebooks[n], None if force else old)
@@ -307,10 +324,15 @@ def main(arguments=None, root=ROOT):
     parser = argparse.ArgumentParser(prog="make run", description=__doc__.split("\n")[0])
     parser.add_argument("chapter", nargs="*", help="the name of a chapter; default: all")
     parser.add_argument("--force", action="store_true", help="also run what is not stale")
+    parser.add_argument("--take", metavar="NOTEBOOK", help="copy its edits into its chapter")
     options = parser.parse_args(arguments)
     try:
-        return bring_up_to_date(Book(root, options.chapter), options.force)
-    except (ChapterError, OSError, ValueError, SyntaxError) as error:  # the last of the package
+        if options.take:
+            options.chapter = [options.take]
+            Book(root, options.chapter).take(options.take)
+        return bring_up_to_date(Book(root, options.chapter), options.force, options.take)
+    # A SyntaxError is of the package.
+    except (ChapterError, OSError, ValueError, SyntaxError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
     return 1
 

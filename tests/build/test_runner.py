@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 import types
 from unittest import mock
@@ -297,20 +298,23 @@ def edit(path, old, new):
 
 
 @pytest.mark.parametrize("name", ["one", "one-torch"])
-@pytest.mark.parametrize("old", ["It begins.", "print(1)"])
-def test_edits_of_a_notebook_are_noticed_and_kept(project, torch, capsys, name, old):
-    project.write(*PAIR, ONE, prose="\nIt begins.\n")
+def test_edits_of_a_notebook_are_noticed_and_taken_over(project, torch, capsys, name):
+    project.write(*PAIR, "\nThe first.\n", ONE, prose="\nIt begins.\n")
     project.run()
-    path = project.root / "book" / f"{name}.ipynb"
-    before = path.read_bytes()
-    edit(path, old, "edited")
+    for command in ("init -q", "add .", "-c user.name=a -c user.email=a commit -qm all"):
+        subprocess.run(["git", *command.split()], cwd=project.root, check=True)
+    path, chapter = project.root / "book" / f"{name}.ipynb", project.root / "chapters" / "one.md"
+    edit(path, "It begins.", "It began.")
+    edit(path, "print(1)", "print(3)")
     edited = path.read_bytes()
     project.write(*PAIR, "\nThe last.\n", ONE, prose="\nIt begins.\n")
     assert project.run() == 1 and path.read_bytes() == edited
     said = capsys.readouterr().err
-    assert f"book/{name}.ipynb was edited" in said and f'ARGS="--force {name}"' in said
-    project.write(*PAIR, ONE, prose="\nIt begins.\n")
-    assert project.run("--force", name) == 0 and path.read_bytes() == before
+    assert f"book/{name}.ipynb was edited" in said and f'ARGS="--take {name}"' in said
+    assert project.run("--take", name) == 0
+    expected = HEAD + "\nIt began.\n" + "".join([*PAIR, "\nThe last.\n", cell("print(3)")])
+    assert chapter.read_text() == expected
+    assert project.run() == 0 and project.cells(name)[-1].outputs[0].text == "3\n"
 
 
 def test_a_cell_that_left_a_notebook_is_missed_and_force_puts_it_back(project):

@@ -18,12 +18,13 @@ import numpy
 ROOT = Path(__file__).parents[1]
 CHAPTER, RECORD = ROOT / "chapters" / "novel.md", ROOT / "book" / "records" / "novel.json"
 ASIDE = ROOT / "_build" / "novel"
-EPOCHS, UNITS = 12, 128
 TRAIN = "--finished" not in sys.argv  # else write what is finished
+EPOCHS, UNITS = 12, 128
+RATES = 0.0025, 0.004, 0.006, 0.01, 0.015, 0.025, 0.04, 0.06  # each row climbs from START
+START = 0.006  # by its first seed
 MAIN = {"kind": "GRU", "num_hiddens": UNITS}
-# How each row differs from MAIN, with the arguments of `build` and of `fit`, and its seeds.
+# How each row differs from MAIN, with the arguments of `build` and of `fit`; and its seeds.
 ROWS = {
-    "live": ({"num_hiddens": 64}, {"epochs": 2}, 5),
     "GRU, two layers": ({"layers": 2}, {}, 5),
     "GRU": ({}, {}, 5),
     "LSTM": ({"kind": "LSTM"}, {}, 5),
@@ -31,6 +32,9 @@ ROWS = {
     "LSTM, two layers": ({"kind": "LSTM", "layers": 2}, {}, 5),
     "plain, two layers": ({"kind": "plain", "layers": 2}, {}, 5),
     "GRU, 256 units": ({"num_hiddens": 256}, {}, 1),
+}
+# The same for rows that take the rate of the first one.
+VARIANTS = {
     "no dropout": ({"layers": 2, "dropout": 0}, {}, 1),
     "constant rate": ({"layers": 2}, {"fall": False}, 1),
     "fixed seams": ({"layers": 2}, {"move": False}, 1),
@@ -38,6 +42,8 @@ ROWS = {
     "half the text": ({"layers": 2}, {"share": 2, "epochs": 2 * EPOCHS}, 1),
     "a quarter of the text": ({"layers": 2}, {"share": 4, "epochs": 4 * EPOCHS}, 1),
 }
+LIVE = ({"num_hiddens": 64}, {"epochs": 2}, 5)  # what the chapter trains itself, at START
+ALL = ROWS | VARIANTS | {"live": LIVE}
 
 
 def functions():
@@ -49,13 +55,15 @@ def functions():
     return names
 
 
-def run(book, row, seed):
+def run(book, row, seed, rate):
     """Train a row's network from `seed`, unless that is done; return its numbers."""
-    path = ASIDE / f"{row}-{seed}.json"
+    path = ASIDE / f"{row}-{seed}-{rate}.json"
     if path.is_file():
         return json.loads(path.read_text())
-    build, fit, _ = ROWS[row]
-    fit = {"epochs": EPOCHS} | fit
+    if not TRAIN:
+        return None
+    build, fit, _ = ALL[row]
+    fit = {"epochs": EPOCHS, "lr": rate} | fit
     fit["text"] = book["train"][-(len(book["train"]) // fit.pop("share", 1)) :]
     model = book["build"](**MAIN | {"seed": seed} | build)
     curve, best = book["fit"](model, **fit)
@@ -71,11 +79,28 @@ def run(book, row, seed):
         "epoch": 1 + min(range(len(curve)), key=lambda epoch: curve[epoch][1]),
         "parameters": sum(array.size for array in model.parameters()),
     }
-    numpy.save(path.with_suffix(".npy"), log_p)
-    model.save_parameters(str(path.with_suffix(".params")))
+    numpy.save(f"{path}.npy", log_p)
+    model.save_parameters(f"{path}.params")
     path.write_text(json.dumps(numbers))
-    print(row, seed, numbers["valid"][numbers["epoch"] - 1], numbers["test"], flush=True)
+    print(row, seed, rate, numbers["valid"][numbers["epoch"] - 1], numbers["test"], flush=True)
     return numbers
+
+
+def climb(book, row):
+    """Try the rates beside START, and on in that direction while valid gets better."""
+    tried = {}
+
+    def valid(at):
+        numbers = run(book, row, 0, RATES[at]) if 0 <= at < len(RATES) else None
+        if numbers:
+            tried[RATES[at]] = min(numbers["valid"])
+        return tried[RATES[at]] if numbers else float("inf")
+
+    best = RATES.index(START)
+    for step in (1, -1):
+        while valid(best + step) < valid(best):
+            best += step
+    return {"valid": dict(sorted(tried.items())), "chosen": RATES[best]}
 
 
 def together(book, logs):
@@ -100,29 +125,20 @@ def known(text, words):
     return sum(word in words for word in inside) / len(inside)
 
 
-def sample(book, model, layer):
+def sample(book, model, counted, setting, share):
     """Choose a temperature by the share of known words, and write the first 700 characters."""
-    import d2l_gru as d2l
-
-    fast = d2l.RNNModel(layer, len(book["vocab"]))  # without dropout, `predict` reads it in NumPy
-    fast.prepare(d2l.try_gpu())
-    book["restore"](fast, model.parameters())
-    model = fast
-    vocab, words = book["vocab"], set(to_text(book, book["train"]).split())
+    words = set(to_text(book, book["train"]).split())
     wanted, shares = known(to_text(book, book["valid"]), words), {}
-    for temperature in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
-        d2l.set_seed(1)
-        text = d2l.predict("the time traveller ", 3000, model, vocab, temperature=temperature)
+    for temperature in (0.6, 0.7, 0.8, 0.9, 1.0):
+        text = book["write"](model, counted, setting, share, temperature, 1000, seed=1)
         shares[temperature] = round(known(text, words), 4)
     temperature = min(shares, key=lambda temperature: abs(shares[temperature] - wanted))
-    d2l.set_seed(0)
-    text = d2l.predict("the time traveller ", 700, model, vocab, temperature=temperature)
     return {
         "known on valid": round(wanted, 4),
         "known by temperature": shares,
         "temperature": temperature,
         "seed": 0,
-        "text": text,
+        "text": book["write"](model, counted, setting, share, temperature, 700, seed=0),
     }
 
 
@@ -143,29 +159,29 @@ def reach(book, model):
     return found
 
 
-def write(book, rows):
+def write(book, rows, tried):
     """Write the record of the rows that are finished."""
     from mxnet import __version__ as mxnet_version
 
     from d2l_gru import corpus
 
     first, second = book["first"], book["second"]
-    best = min(
-        (row for row in ("GRU", "GRU, two layers") if rows[row]),
-        key=lambda row: min(min(run["valid"]) for run in rows[row].values()),
-    )
+    best = min(ROWS, key=lambda row: min(min(run["valid"]) for run in rows[row].values()))
     seeds = sorted(rows[best], key=lambda seed: min(rows[best][seed]["valid"]))
-    logs = [numpy.load(ASIDE / f"{best}-{seed}.npy").astype("float64") for seed in seeds]
+    saved = [str(ASIDE / f"{best}-{seed}-{tried[best]['chosen']}.json") for seed in seeds]
+    logs = [numpy.load(f"{path}.npy").astype("float64") for path in saved]
     average = numpy.log2(numpy.mean([2**log_p for log_p in logs], axis=0))
     settings = [(order, weight) for order in range(10) for weight in (1, 2, 4, 8, 16)]
+    counted = book["count"](book["train"], 9, len(book["vocab"]))
     tables = {
-        setting: numpy.log2(book["table"](book["train"], book["ids"], first, *setting, 28))
+        setting: numpy.log2(book["table"](counted, book["ids"], first, *setting, 28))
         for setting in settings
     }
     setting = min(settings, key=lambda s: book["bits"](tables[s][: second - first]))
+    mixture = together(book, [tables[setting], logs[0]])
     arguments = MAIN | {"seed": int(seeds[0])} | ROWS[best][0]
     model = book["build"](**arguments)
-    model.load_parameters(str(ASIDE / f"{best}-{seeds[0]}.params"))
+    model.load_parameters(f"{saved[0]}.params")
     record = {
         "what": "bits a character of networks trained on the first 85 % of The Time Machine, on "
         "the next 5 % (valid) and the last 10 % (test), by row and seed",
@@ -173,12 +189,18 @@ def write(book, rows):
         "device": "2 CPU cores",
         "versions": {"python": platform.python_version(), "mxnet": mxnet_version},
         "corpus_sha256": corpus.find().sha256,
-        "setting": {"units": UNITS, "epochs": EPOCHS, "rows": {r: ROWS[r][:2] for r in ROWS}},
+        "setting": {
+            "units": UNITS,
+            "epochs": EPOCHS,
+            "start": START,
+            "rows": {row: ALL[row][:2] for row in ALL},
+        },
+        "rates": tried,
         "rows": rows,
         "best": {"row": best, "seed": seeds[0]},
         "together": {
             "table": {"setting": setting} | together(book, [tables[setting]]),
-            "one network and the table": together(book, [tables[setting], logs[0]]),
+            "one network and the table": mixture,
             "networks": {"count": len(logs)} | together(book, [average]),
             "networks and the table": together(book, [tables[setting], average]),
         },
@@ -186,7 +208,7 @@ def write(book, rows):
             book["bits"](book["log2_p"](model, 128, 10_000)), 4
         ),
         "reach": reach(book, model),
-        "sample": sample(book, model, book["rnn"].GRU(UNITS, ROWS[best][0].get("layers", 1))),
+        "sample": sample(book, model, counted, setting, mixture["share"]),
     }
     RECORD.write_text(json.dumps(record) + "\n")
 
@@ -194,12 +216,16 @@ def write(book, rows):
 def main():
     os.environ["OMP_NUM_THREADS"] = "1"
     ASIDE.mkdir(parents=True, exist_ok=True)
-    book, rows = functions(), {row: {} for row in ROWS}
-    order = [(seed, row) for seed in range(5) for row in ROWS if seed < ROWS[row][2]]
-    for seed, row in order:  # a run that is cut short has a seed of each row, and then more
-        if TRAIN or (ASIDE / f"{row}-{seed}.json").is_file():
-            rows[row][str(seed)] = run(book, row, seed)
-    write(book, rows)
+    book, rows, tried = functions(), {row: {} for row in ALL}, {}
+    for row in ROWS:
+        tried[row] = climb(book, row)
+    rates = {row: tried[row]["chosen"] for row in ROWS} | {"live": START}
+    rates |= dict.fromkeys(VARIANTS, rates["GRU, two layers"])
+    for seed in range(5):
+        for row in ALL:
+            if seed < ALL[row][2] and (numbers := run(book, row, seed, rates[row])):
+                rows[row][str(seed)] = numbers
+    write(book, rows, tried)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def jobs():
         for setting in ({"lr": 0.001}, {"most": 2000}):
             yield {"task": "recall", "kind": "GRU", "lag": 50, "seed": seed, **setting}
     for lag in LAGS[2:]:
-        yield from race(lag, SHUT + OPEN if lag < LAGS[4] else SHUT[:1] + OPEN[:1], 3, lr=0.02)
+        both, seeds = (SHUT + OPEN, 3) if lag < LAGS[4] else (SHUT[:1] + OPEN[:1], 5)
+        yield from race(lag, both, seeds, lr=0.02)
     for lag in LAGS[2:4]:
         yield from race(lag, OPEN + SHUT, 3, lr=0.001)
     yield from race(LAGS[4], OPEN[:2], 3, lr=0.001)

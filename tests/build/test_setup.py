@@ -52,9 +52,8 @@ def test_make_takes_the_first_python_that_fits_or_names_those_it_tried(tmp_path)
 
     def make(*names):
         pythons = " ".join(str(tmp_path / name) for name in names)
-        done = subprocess.run(
-            ["make", "setup", f"PYTHON={pythons}"], cwd=ROOT, capture_output=True, text=True
-        )
+        command = ["make", "--no-print-directory", "setup", f"PYTHON={pythons}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         return done.returncode, done.stdout
 
     assert make("old", "nowhere", "right", "old") == (0, "right sets up\n")

@@ -124,26 +124,21 @@ def joint_norm(grads):
     return np.sqrt(sum((np.asarray(grad, "float64") ** 2).sum() for grad in grads))
 
 
+def from_layer(arrays, bias):
+    """Return the arrays of a one-layer GRU and its output layer under the book's names.
+
+    Both libraries have them in this order, stack the gates r, z, n, and store each weight
+    transposed.  `bias` makes one of the two biases that the gates r and z have.
+    """
+    *layer, W_q, b_q = (array.astype("float64") for array in arrays)
+    W_x, W_h, b_x, b_h = (np.split(array, 3) for array in layer)
+    p = {"W_hq": W_q.T, "b_q": b_q}
+    for i, gate in enumerate("rzh"):
+        p |= {f"W_x{gate}": W_x[i].T, f"W_h{gate}": W_h[i].T, f"b_{gate}": bias([b_x[i], b_h[i]])}
+    return p | {"b_h": b_x[2], "c_h": b_h[2]}
+
+
 def from_gluon(layer, dense):
     """Return the weights of a one-layer ``rnn.GRU`` and its ``Dense`` under the book's names."""
-    return _renamed(layer, dense, lambda param: param.data().asnumpy().astype("float64"), bias=sum)
-
-
-def gradients_from_gluon(layer, dense):
-    """Return their gradients likewise; the two biases of a gate have the same one."""
-    return _renamed(
-        layer, dense, lambda param: param.grad().asnumpy().astype("float64"), bias=lambda b: b[0]
-    )
-
-
-def _renamed(layer, dense, read, bias):
-    params = {name: read(param) for name, param in layer._reg_params.items()}
-    # Gluon stacks the gates r, z, n, and stores each weight transposed.
-    thirds = {name: np.split(value, 3) for name, value in params.items()}
-    p = {"W_hq": read(dense.weight).T, "b_q": read(dense.bias)}
-    for i, gate in enumerate("rzh"):
-        p[f"W_x{gate}"] = thirds["l0_i2h_weight"][i].T
-        p[f"W_h{gate}"] = thirds["l0_h2h_weight"][i].T
-        p[f"b_{gate}"] = bias([thirds["l0_i2h_bias"][i], thirds["l0_h2h_bias"][i]])
-    p["b_h"], p["c_h"] = thirds["l0_i2h_bias"][2], thirds["l0_h2h_bias"][2]
-    return p
+    params = [*layer._reg_params.values(), dense.weight, dense.bias]
+    return from_layer([param.data().asnumpy() for param in params], sum)

@@ -37,11 +37,9 @@ class Calls:
         return self.f.leaf(numpy.ones(3), numpy.ones(3))
 
     def without_gradients(self):
-        copies = lambda *size: [  # noqa: E731
-            self.array(self.f.numpy(param).tolist()) for param in self.d2l.get_params(*size)
-        ]
-        functions = copies, self.d2l.init_gru_state, self.d2l.gru
-        return self.d2l.RNNModelScratch(V, H, self.cpu, *functions)
+        model = self.model()
+        model.params = [self.f.array(values) for values in self.f.values(model)]
+        return model
 
     def loader(self, ids=IDS):
         return self.d2l.SeqDataLoader(ids, 2, 3)

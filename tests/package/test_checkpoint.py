@@ -114,7 +114,6 @@ def described(format="d2l_gru checkpoint 1", **more):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", ""),
         (with_header({}), ""),
         (with_header({"__metadata__": {"format": checkpoint.FORMAT, "meta": "{}"}, "a": {}}), ""),
         (described(), ""),
@@ -149,7 +148,6 @@ def test_another_name_is_refused(tmp_path):
     [
         ("file", ARRAYS, 1, "^cannot write a checkpoint in .*/file: "),
         (".", ARRAYS, -1, "^number must be .* not -1$"),
-        (".", ARRAYS, 1.5, "^number must be .* not 1.5$"),
         (".", {"__metadata__": numpy.ones(2)}, 1, "^no array can be named '__metadata__': the"),
     ],
 )

@@ -195,15 +195,6 @@ def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
         main(["sample", "run"])
 
 
-@pytest.mark.parametrize("role", ["scheduler", "server"])
-def test_a_process_of_a_job_that_does_not_train_serves(monkeypatch, role):
-    served = []
-    monkeypatch.setenv(job.ROLE, role)
-    monkeypatch.delattr(cli, "_prepare")  # for a training
-    monkeypatch.setattr(job, "serve", lambda: served.append(role))
-    assert main(["train"]) == 0 and served == [role]
-
-
 def test_a_worker_leaves_it_to_the_launcher_to_say_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setenv(job.ROLE, "worker")
     cli._say_how_to_go_on(SimpleNamespace(checkpoints="run"))
@@ -216,9 +207,8 @@ def test_a_worker_leaves_it_to_the_launcher_to_say_how_to_go_on(monkeypatch, cap
 @pytest.mark.parametrize(
     "arguments",
     [
-        "--lr 0", "--clip -1", "--num-epochs 0", "--model scratch --num-layers 2",
-        "--corpus nowhere", "--batch-size 900", "--device gpu:7", "--device tpu", "--device cpu,",
-        "--device cpu,cpu", "--device cpu,cpu:1,cpu:2", "--resume",
+        "--lr 0", "--corpus nowhere", "--batch-size 900", "--device gpu:7", "--device tpu",
+        "--device cpu,", "--device cpu,cpu", "--device cpu,cpu:1,cpu:2", "--resume",
         "--resume --checkpoints nothing", "--checkpoint-every -1", "--checkpoint-every nan",
         "--checkpoints text", "--log text", "--checkpoints run", "--log log",
         "--checkpoints run --resume --lr 2", "--framework torch --device cpu,cpu",

@@ -154,7 +154,7 @@ def with_(model, **attributes):
     return model
 
 
-def with_hook(model, part, kind="forward_hook", hook=lambda module, args, out: -out):
+def with_hook(model, part, kind="forward_hook", hook=negate_first):
     part = model if part is None else getattr(model, part)
     getattr(part, f"register_{kind}")(hook)
     return model
@@ -170,18 +170,9 @@ def negated(cls, method):
     return type("Negated", (cls,), {method: half(getattr(cls, method))})
 
 
-def pruned(model):
-    from torch.nn.utils import prune
-
-    prune.custom_from_mask(model.dense, "weight", PT().torch.zeros(V, H))
-    return model
-
-
-def weight_norm(model, norm):
-    norm(model.dense, "weight")
-    for name, param in model.dense.named_parameters():
-        if name.endswith(("_g", "original0")):
-            param.data.neg_()
+def weight_norm(model):
+    PT().torch.nn.utils.parametrizations.weight_norm(model.dense, "weight")
+    model.dense.parametrizations.weight.original0.data.neg_()
     return model
 
 
@@ -210,17 +201,12 @@ TORCH = {
     "another dense": lambda f: with_(
         m := concise(f), dense=f.torch.nn.Sequential(m.dense, f.torch.nn.Softmin(-1))
     ),
-    "a hook": lambda f: with_hook(concise(f), None, hook=negate_first),
-    "a hook of dense": lambda f: with_hook(concise(f), "dense"),
-    "a hook of rnn": lambda f: with_hook(concise(f), "rnn", hook=negate_first),
+    "a hook": lambda f: with_hook(concise(f), None),
+    "a hook of rnn": lambda f: with_hook(concise(f), "rnn"),
     "a hook before dense": lambda f: with_hook(
         concise(f), "dense", "forward_pre_hook", lambda m, args: (-args[0],)
     ),
-    "weight_norm, old": lambda f: weight_norm(concise(f), f.torch.nn.utils.weight_norm),
-    "weight_norm, new": lambda f: weight_norm(
-        concise(f), f.torch.nn.utils.parametrizations.weight_norm
-    ),
-    "pruned": lambda f: pruned(concise(f)),
+    "weight_norm": lambda f: weight_norm(concise(f)),
 }
 MXNET = {
     "another dense": lambda f: with_(m := concise(f), dense=Negated(V, params=m.dense.params)),
@@ -235,7 +221,6 @@ CASES += [("mxnet", *case) for case in (BOTH | MXNET).items()]
 @pytest.mark.parametrize(
     ("name", "make"), [pytest.param(name, make, id=f"{name}, {what}") for name, what, make in CASES]
 )
-@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 def test_what_was_replaced_is_completed_with_and_has_no_twin(name, make):
     framework = frameworks.of(name)
     model = make(framework)
@@ -293,10 +278,11 @@ def test_a_class_that_was_patched_is_called(framework, make, monkeypatch):
     assert predict(model) == greedy(model) != before
 
 
-def test_hooks_run_at_each_character(torch):
-    seen = []
+def test_hooks_run_at_each_character_of_which_a_model_gets_the_id_as_a_whole_number(torch):
+    seen, types = [], []
     for model in (concise(MX()), concise(PT())):
         model.register_forward_hook(lambda module, args, out: seen.append(len(args[0][0])))
+        model.register_forward_hook(lambda module, args, out: types.append(args[0].dtype))
         model.register_forward_pre_hook(lambda module, args: seen.append(0))
         predict(model, 3)
     handle = torch.nn.modules.module.register_module_forward_pre_hook(lambda *_: seen.append(9))
@@ -304,6 +290,7 @@ def test_hooks_run_at_each_character(torch):
         stack.callback(handle.remove)
         predict(concise(PT()), 1)
     assert seen == 2 * [0, 3, 0, 1, 0, 1] + [9, 9, 9]
+    assert types == 3 * [numpy.int32] + 3 * [torch.int64]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16"])

@@ -88,10 +88,7 @@ def test_the_folder_comes_first_and_may_start_at_home(tmp_path, cached, monkeypa
             corpus.find()
 
 
-ERRORS = (
-    requests.ConnectionError, requests.Timeout, requests.HTTPError,
-    requests.exceptions.ChunkedEncodingError,
-)  # fmt: skip
+ERRORS = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
 @pytest.mark.parametrize(

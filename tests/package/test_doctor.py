@@ -142,7 +142,3 @@ def test_where_the_text_of_the_book_is(monkeypatch, tmp_path):
     assert doctor._corpus() == ("corpus", "note", said, "python -m d2l_gru.corpus")
     monkeypatch.setattr(corpus, "SAMPLE", tmp_path / "gone")  # no advice to unset what is unset
     assert doctor._corpus()[1::2] == ("FAULT", None)
-
-
-WITHOUT_MXNET = "Training with MXNet cannot run until each FAULT is fixed; with PyTorch it can."
-WITHOUT_BOTH = "Training cannot run until each FAULT is fixed."

@@ -74,15 +74,6 @@ def test_gradients_are_clipped_at_1_and_minibatches_go_on_unless_told_otherwise(
     assert (split[0], split[2]) == pytest.approx((alone[0], alone[2]), rel=1e-4)
 
 
-def test_rows_go_to_workers_and_then_to_devices():
-    pair = DataParallel([scratch(0), scratch(1)])
-    assert (pair.rank, pair.num_workers) == (0, 1)
-    assert pair.rows(12) == [slice(0, 6), slice(6, 12)]
-    pair.rank, pair.num_workers = 2, 3
-    assert pair.rows(12) == [slice(8, 10), slice(10, 12)]
-    assert DataParallel([scratch(0)]).rows(1) == [slice(0, 1)]
-
-
 class Echo:
     """A store on this machine that calls itself that of a worker of 2, who both say the same."""
 

@@ -15,6 +15,7 @@ from d2l_gru.runs.run import Setting
 
 PATH = "corpus must be the path of a text file, not "
 ONE_LAYER = "num_layers must be 1 for the scratch model, not 2"
+SIZES = ("num_hiddens", "num_layers", "batch_size", "num_steps")
 MODEL = "model must be 'scratch' or 'concise', not "
 
 
@@ -27,18 +28,11 @@ def test_the_defaults_are_the_book_s():
     ("changed", "said"),
     [
         ({"model": "lstm"}, MODEL + "'lstm'"),
-        ({"model": b"concise"}, MODEL + "b'concise'"),
         ({"model": ["concise"]}, MODEL + "['concise']"),
-        ({"num_hiddens": 0}, "num_hiddens must be >= 1, not 0"),
         ({"num_hiddens": numpy.bool_(True)}, "num_hiddens must be a whole number >= 1, not True"),
         ({"num_epochs": 1.5}, "num_epochs must be a whole number >= 1, not 1.5"),
-        ({"num_layers": 0}, "num_layers must be >= 1, not 0"),
-        ({"batch_size": 0}, "batch_size must be >= 1, not 0"),
-        ({"num_steps": 0}, "num_steps must be >= 1, not 0"),
-        (
-            {"model": "scratch", "num_layers": 2},
-            "num_layers must be 1 for the scratch model, not 2",
-        ),
+        *[({name: 0}, f"{name} must be >= 1, not 0") for name in SIZES],
+        ({"model": "scratch", "num_layers": 2}, ONE_LAYER),
         ({"lr": -1}, "lr must be finite and > 0, not -1"),
         ({"lr": 10**400}, f"lr must be finite and > 0, not {10**400}"),
         ({"clip": 0}, "clip (None for no clipping) must be finite and > 0, not 0"),
@@ -46,10 +40,8 @@ def test_the_defaults_are_the_book_s():
         ({"seed": 2**31}, "seed must be < 2**31, not 2147483648"),
         ({"corpus": "a\0"}, PATH + r"'a\x00'"),
         ({"corpus": 5}, PATH + "5"),
-        ({"corpus": b"text"}, PATH + "b'text'"),
         ({"corpus": ""}, PATH + "''"),
         ({"max_tokens": 0}, "max_tokens (-1 for all) must be >= 1, not 0"),
-        ({"max_tokens": -1.0}, "max_tokens (-1 for all) must be a whole number >= -1, not -1.0"),
         ({"use_random_iter": 1}, "use_random_iter must be a bool, not 1"),
     ],
 )
@@ -60,7 +52,7 @@ def test_a_bad_setting_is_named(changed, said):
 
 
 def test_the_least_setting_is_good(tmp_path):
-    names = ("max_tokens", "num_hiddens", "num_layers", "batch_size", "num_steps", "num_epochs")
+    names = ("max_tokens", "num_epochs", *SIZES)
     least = dict.fromkeys(names, 1) | {"lr": 1e-9, "clip": 1e-9, "seed": 0}
     for model in ("scratch", "concise"):
         assert Setting(model=model, corpus=tmp_path, **least).num_hiddens == 1
@@ -75,7 +67,6 @@ def test_the_least_setting_is_good(tmp_path):
         ("corpus", Path("timemachine"), "./timemachine"),  # a file, not the text of the book
         ("max_tokens", numpy.int64(-1), -1),
         ("num_hiddens", numpy.int64(4), 4),
-        ("num_epochs", numpy.uint8(2), 2),
         ("lr", numpy.float32(0.5), 0.5),
         ("clip", Fraction(1, 4), 0.25),
         ("use_random_iter", numpy.bool_(True), True),
@@ -139,13 +130,9 @@ def refusal(arrays, meta):
 
 
 @each_kind
-def test_a_checkpoint_of_a_run_gives_its_setting(kind):
-    assert check_saved(*saved(kind)) == setting_of(kind)
-
-
-@each_kind
-def test_between_two_epochs_there_is_no_state(kind):
+def test_a_checkpoint_of_a_run_gives_its_setting_and_has_no_state_between_two_epochs(kind):
     arrays, meta = saved(kind)
+    assert check_saved(arrays, meta) == setting_of(kind)
     meta |= {"batch": 0, "num_tokens": 0}
     assert refusal(arrays, meta) == "unexpected array 'state 0'"
     del arrays["state 0"]
@@ -175,6 +162,7 @@ def test_what_a_run_can_save_is_taken(changed):
 PAIRS = "vocab must hold pairs of a token and its count, each token once"
 LENGTH = "history's perplexity must have 2 entries"
 LIST = "must be a list of numbers"
+SPEEDS = f"history's tokens_per_second {LIST}"
 NUMBER = "random_state must end with a number or None, not "
 SECONDS = "seconds must be finite and >= 0, not "
 
@@ -188,33 +176,22 @@ def history(**changed):
     [
         ({"corpus_sha256": 5}, "corpus_sha256 must be a str, not 5"),
         ({"vocab": [["a", -1]]}, "a token's count must be >= 0, not -1"),
-        ({"vocab": [["a", 1.5]]}, "a token's count must be a whole number >= 0, not 1.5"),
         ({"vocab": [["a", 1], ["a", 1], ["b", 1]]}, PAIRS),
-        ({"vocab": [["a", 0], ["a", 0]]}, PAIRS),
         ({"vocab": [["a", 1], ["<unk>", 1]]}, PAIRS),
         ({"vocab": [["a", 1], [5, 1]]}, PAIRS),
         ({"prefix": 5}, "prefix must be a str, not 5"),
         ({"epoch": 0}, "epoch must be >= 1, not 0"),
         ({"batch": -1}, "batch must be >= 0, not -1"),
-        ({"batch": 2.5}, "batch must be a whole number >= 0, not 2.5"),
         ({"updates": -1}, "updates must be >= 0, not -1"),
         ({"num_tokens": -1}, "num_tokens must be >= 0, not -1"),
         ({"num_tokens": 31}, "num_tokens must be 30 after batch 5"),
-        ({"num_tokens": 29}, "num_tokens must be 30 after batch 5"),
         *[({"seconds": bad}, SECONDS + repr(bad)) for bad in (-0.5, math.nan, math.inf, "1", True)],
-        *[
-            ({"random_state": [3, NUMBERS, bad]}, NUMBER + repr(bad))
-            for bad in ("a", 2**63, -(2**63))
-        ],
+        *[({"random_state": [3, NUMBERS, bad]}, NUMBER + repr(bad)) for bad in ("a", -(2**63))],
         ({"random_state": [3, [1], None]}, "state vector is the wrong size"),
         (history(), LENGTH),
         (history(perplexity=[1, 2, 3]), LENGTH),
         (history(perplexity=5), f"history's perplexity {LIST}"),
-        (history(perplexity=["a", 2]), f"history's perplexity {LIST}"),
-        (
-            history(perplexity=[1, 2], tokens_per_second=[1, True]),
-            f"history's tokens_per_second {LIST}",
-        ),
+        (history(perplexity=[1, 2], tokens_per_second=["a"]), SPEEDS),
     ],
 )
 def test_what_no_run_saves_is_named(changed, said):

@@ -123,14 +123,6 @@ def test_one_of_everything_is_enough(framework, kind):
     assert Y_hat.shape == (1, 1) and framework.numpy(H1).size == 1
 
 
-def test_the_model_keeps_the_protocol_of_both_models(framework):
-    model = framework.drawn("scratch", V, H)
-    (H0,) = model.begin_state(2, framework.cpu)
-    assert H0.shape == (2, H) and not framework.numpy(H0).any()
-    assert model.prepare(framework.cpu) is None
-    assert model.parameters() is model.params and len(model.params) == 11
-
-
 def test_the_functions_given_to_the_model_are_the_ones_used(framework):
     calls = []
 

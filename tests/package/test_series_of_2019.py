@@ -119,62 +119,6 @@ def test_each_network_is_trained_and_completes(framework, name, capsys, monkeypa
     assert {*dataclasses.asdict(history)} == {"perplexity", "tokens_per_second", "gradient_norm"}
 
 
-# The notebook on the GRU of July 2019.
-
-
-def get_params(vocab_size, num_hiddens, ctx):
-    num_inputs = num_outputs = vocab_size
-    normal = lambda shape: np.random.normal(scale=0.01, size=shape, ctx=ctx)  # noqa: E731
-    three = lambda: (  # noqa: E731
-        normal((num_inputs, num_hiddens)),
-        normal((num_hiddens, num_hiddens)),
-        np.zeros(num_hiddens, ctx=ctx),
-    )
-    W_xz, W_hz, b_z = three()  # Update gate
-    W_xr, W_hr, b_r = three()  # Reset gate
-    W_xh, W_hh, b_h = three()  # Candidate state
-    W_hq = normal((num_hiddens, num_outputs))
-    b_q = np.zeros(num_outputs, ctx=ctx)
-    params = [W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q]
-    for param in params:
-        param.attach_grad()
-    return params
-
-
-def init_gru_state(batch_size, num_hiddens, ctx):
-    return (np.zeros(shape=(batch_size, num_hiddens), ctx=ctx),)
-
-
-def gru(inputs, state, params):
-    W_xz, W_hz, b_z, W_xr, W_hr, b_r, W_xh, W_hh, b_h, W_hq, b_q = params
-    (H,) = state
-    outputs = []
-    for X in inputs:
-        Z = npx.sigmoid(np.dot(X, W_xz) + np.dot(H, W_hz) + b_z)
-        R = npx.sigmoid(np.dot(X, W_xr) + np.dot(H, W_hr) + b_r)
-        H_tilda = np.tanh(np.dot(X, W_xh) + np.dot(R * H, W_hh) + b_h)
-        H = Z * H + (1 - Z) * H_tilda
-        Y = np.dot(H, W_hq) + b_q
-        outputs.append(Y)
-    return np.concatenate(outputs, axis=0), (H,)
-
-
-def test_its_own_functions_come_bit_for_bit_to_where_those_of_the_chapter_come(capsys):
-    found = []
-    for functions in (
-        (get_params, init_gru_state, gru),
-        (d2l.get_params, d2l.init_gru_state, d2l.gru),
-    ):
-        d2l.set_seed(0)
-        train_iter, vocab = data()
-        model = d2l.RNNModelScratch(len(vocab), 32, d2l.try_gpu(), *functions)
-        d2l.train_ch8(model, train_iter, vocab, 1, 2, d2l.try_gpu())
-        found.append((*capsys.readouterr().out.splitlines()[1:], *model.parameters()))
-    assert len(found[0]) == 2 + 11
-    for a, b in zip(*found, strict=True):
-        assert a == b if isinstance(a, str) else (a == b).all()
-
-
 # Old names.
 
 

@@ -1,9 +1,7 @@
 """Cleaning, tokens, vocabulary and n-gram perplexities."""
 
 import itertools
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -13,7 +11,6 @@ from strategies import any_text
 import d2l_gru as d2l
 from d2l_gru import corpus
 from d2l_gru import text as module
-from d2l_gru.runs.run import read_text
 
 
 def test_lines_are_lowered_stripped_and_reduced_to_letters(text):
@@ -79,17 +76,6 @@ def test_words_that_are_rare_or_unknown_are_0(lines, min_freq):
         kept = count >= min_freq and word != "<unk>"
         assert vocab.to_tokens(vocab[word]) == (word if kept else "<unk>")
         assert (vocab[word] > 0) == kept
-
-
-@given(st.text(min_size=1), st.integers(1, 9))
-def test_a_file_of_any_text_is_read_as_it_is(text, max_tokens):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "text")
-        path.write_bytes(text.encode("utf-8-sig"))  # with a byte order mark, which is no text
-        ids, vocab, _ = read_text(path, -1)
-        assert "".join(vocab.to_tokens(ids)) == text
-        some, same_vocab, _ = read_text(path, max_tokens)
-    assert some == ids[:max_tokens] and same_vocab.idx_to_token == vocab.idx_to_token
 
 
 def test_tuples_are_tokens_as_pairs_of_words_are_in_the_chapter_on_language_models():

@@ -385,18 +385,6 @@ def test_a_graph_does_what_training_does_on_a_gpu(on_torch, kind):
     assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
-def test_what_a_captured_step_summed_up_begins_anew_with_each_epoch(on_torch):
-    step = on_torch.d2l.CapturedStep(on_torch.drawn("scratch", V, 8), B, T, 0.5, "cpu")
-    X, Y = next(iter(loader(on_torch, 1)))
-    step(X, Y)
-    step(X, Y)
-    assert step.total > B * T and step.largest > 0 and step.state[0].any()
-    step.begin_sequence()
-    assert step.total > B * T and not step.state[0].any()
-    step.begin()
-    assert step.total == 0 and step.largest == 0
-
-
 # Where it computes: PyTorch's devices.
 
 

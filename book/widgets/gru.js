@@ -208,7 +208,7 @@
   }
 
   /**
-   * For each character of a text, the length of the longest piece around it that stands in a source.
+   * For each character of a text, the length of the longest piece around it that occurs in a source.
    * @param {string} text
    * @param {string} source
    * @returns {number[]}

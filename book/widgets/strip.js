@@ -268,7 +268,7 @@
       const items = STEPS.map(({ label }, step) => make("li", {},
         make("span", { class: `gw-strip-match-${step}` }, label), ": ", this.counts[step]));
       return make("div", { class: "gw-strip-legend" },
-        "Characters written, by the longest piece around them, yours included, that stands in " +
+        "Characters written, by the longest piece around them, yours included, that occurs in " +
         "the training text:",
         make("ul", {}, ...items));
     }

@@ -72,7 +72,7 @@ html: setup ## render the stored notebooks as pages and slides, without running 
 	@$(BIN)/python -m tools.check
 	@$(ALONE) $(MAKE) -s $(if $(PRINT),_build/latex/.done) _build/html/.done
 	@echo 'The book: _build/html/index.html'
-	@test ! -e _build/book.pdf || $(MAKE) -sq _build/latex/.done || \
+	@test ! -e _build/book.pdf || $(MAKE) -sq STRICT= _build/latex/.done || \
 		echo 'The PDF there is an earlier one; `make pdf` typesets it again.'
 
 _build/html/.done: _build/slides/.done $(wildcard _build/book.pdf)

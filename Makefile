@@ -111,7 +111,7 @@ doctor: setup ## report what this machine has and lacks for training, the PDF an
 	@$(DEBIAN) --say tex browser || true
 	@$(BIN)/python -m d2l_gru doctor $(ARGS)
 
-records: bench ## repeat all long runs that pages show, book/records and book/widgets, in three hours
+records: bench ## repeat all long runs that pages show, book/records and book/widgets, in some hours
 	$(BIN)/python benchmarks/seeds.py
 	$(BIN)/python benchmarks/after.py
 	$(BIN)/python benchmarks/novel.py

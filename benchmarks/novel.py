@@ -2,7 +2,7 @@
 
 The functions are the chapter's own: its cells tagged `bench`.  Writes book/records/novel.json.
 Each finished run is saved in _build/novel, so that a second call goes on where the first stopped;
-the weights are not part of the record.  Takes about half an hour of one core.
+the weights are not part of the record.  Takes about an hour and a half of one core.
 """
 
 import datetime

@@ -9,6 +9,7 @@
 
   const here = new URL(".", document.currentScript.src);
   const files = {
+    front: ["front.css", "front.js"],
     strip: ["strip.css", "strip.js"],
     two: ["strip.css", "strip.js"],
     scrubber: ["scrubber.css", "scrubber.js"],
@@ -36,6 +37,8 @@
     }
     return loaded.get(file);
   }
+
+  globalThis.gruLoad = load;
 
   /** @param {HTMLElement} container */
   async function fill(container) {

@@ -16,7 +16,7 @@ NO_PROSE = [
     r"^(`{3,})[a-z](?s:.*?)^\1$",  # code; directives hold text
     r"^`{3,}\{(?:figure|widget|solution-start)\}.*$",  # its name; what others have is a title
     r"^`{3,}(?:\{[\w:-]+\})?",
-    r"^:(?!alt:|label: .* )[\w-]+:.*$",
+    r"^ *:(?!alt:|label: .* )[\w-]+:.*$",
     r"^\$\$(?s:.*?)^\$\$.*|\^\{[^}]*\}",  # equations, and exponents in a sentence
     r"(?:\{[\w:]+\})?(`+).+?\1",  # code and roles
     r"\]\([^)]*\)|<[^>\s]+>|https?://\S+",

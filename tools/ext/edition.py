@@ -28,6 +28,8 @@ def prepare(app, config):
     options["extra_footer"] = f"{describe(app.srcdir)}. {options.get('extra_footer', '')}"
     torch = [path.name for path in Path(app.srcdir).glob(f"*{TORCH}.ipynb")]
     config.forms = [*sorted(torch), *(n for n in ("book.pdf", "slides") if (MADE / n).exists())]
+    for name in config.forms:  # {only} pdf: what a page says if there is one
+        app.tags.add(Path(name).suffix.lstrip(".") or name)
 
 
 def copy_forms(app, env):

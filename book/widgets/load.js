@@ -10,6 +10,7 @@
   const here = new URL(".", document.currentScript.src);
   const files = {
     front: ["front.css", "front.js"],
+    train: ["train.css", "learn.js", "train.js"],
     strip: ["strip.css", "strip.js"],
     two: ["strip.css", "strip.js"],
     scrubber: ["scrubber.css", "scrubber.js"],

@@ -1,5 +1,6 @@
 """What a reader can try out in the pages: in a real browser, as a file and over http."""
 
+import io
 import re
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ import numpy
 import pytest
 import reference_gru as ref
 from mxnet import cpu, np
+from PIL import Image
 from tools_of_the_build import ROOT
 from visits import Visit
 
@@ -101,11 +103,21 @@ def test_sampling_matching_and_unpacking(gates):
     assert found["refused"] == ["RangeError"] * 2
 
 
+def test_a_figure_keeps_its_name_and_caption_and_its_picture_folded(gates):
+    for name in WIDGETS:
+        figure = gates.fill(name).locator(f"figure#fig-{name}")
+        assert figure.locator("figcaption .caption-number").is_visible()
+        assert not figure.locator("img").is_visible()
+        figure.locator("summary").click()
+        assert figure.locator("img").is_visible() and figure.locator("img").get_attribute("alt")
+        figure.locator("summary").click()
+
+
 def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
     strip = gates.fill("strip")
     field = strip.get_by_label("Text to read")
     field.fill("Hello, world")
-    title = strip.locator(".gw-strip-unit .gw-strip-title")
+    title = strip.locator(".gw-strip-lens .gw-strip-title")
     assert "Character 12 of 12, “d”" in title.inner_text()
     assert strip.locator(".gw-strip-letters").text_content().replace("\xa0", " ") == "hello  world"
     before = strip.locator("dl").inner_text()
@@ -120,12 +132,43 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
         }""".replace("NET", NET)
     )
     field.fill("the ")
-    written = strip.locator("[id$=-written]")
+    written, canvas = strip.locator("[id$=-written]"), strip.locator("canvas").first
     for seed, text in zip("12", expected, strict=True):
+        gates.page.emulate_media(reduced_motion="reduce" if seed == "2" else None)
         strip.get_by_label("Seed").fill(seed)
         strip.get_by_role("button", name="Write on").click()
+        if seed == "1":  # one by one, and the maps follow
+            strip.get_by_role("button", name="Stop").wait_for()
+            strip.get_by_role("button", name="Write on").wait_for()
         assert written.text_content().replace("\xa0", " ").endswith(text)
+        assert "of 44" in title.inner_text() and canvas.get_attribute("width") == "44"
+    gates.page.emulate_media(reduced_motion=None)
     assert strip.locator(".gw-strip-next li").count() == 8
+    strip.get_by_role("button", name="one letter").click()
+    assert field.input_value() == "a" * 40
+    strip.get_by_role("button", name="Reset", exact=True).click()
+    assert "Character 18 of 63" in title.inner_text()
+
+
+def test_each_unit_has_a_pixel_that_the_pointer_reaches_in_silence(gates):
+    """So do the keys and a tap into a lens, which are spoken."""
+    strip = gates.fill("strip")
+    canvas, title = strip.locator("canvas").first, strip.locator(".gw-strip-lens .gw-strip-title")
+    canvas.evaluate("canvas => canvas.scrollIntoView({ block: 'center' })")
+    status = strip.get_by_role("status")
+    gates.page.wait_for_timeout(400)
+    before, box, seen = status.text_content(), canvas.bounding_box(), []
+    for y in range(256):
+        gates.page.mouse.move(box["x"] + 15, box["y"] + y + 0.5)
+        seen.append(int(title.inner_text().rsplit(" ", 1)[1]))
+    assert seen == list(range(1, 257))
+    gates.page.wait_for_timeout(400)
+    assert status.text_content() == before
+    strip.locator("[id$=-maps]").press("PageUp")
+    lens = strip.locator(".gw-strip-glass canvas").first
+    lens.click(position={"x": lens.bounding_box()["width"] - 2, "y": 2})
+    assert "Character 7 of" in title.inner_text() and "unit 235" in title.inner_text()
+    status.get_by_text("unit 235").wait_for(state="attached")
 
 
 def test_the_two_orders_part_where_it_says(gates):
@@ -138,6 +181,21 @@ def test_the_two_orders_part_where_it_says(gates):
     )
     part = next(i for i, (a, b) in enumerate(zip(*ours, strict=True), 1) if a != b)
     assert f"They part at character {part}" in two.inner_text()
+    steps = gates.page.evaluate(
+        """async (input) => {
+          const { step } = gru.GRU.prototype, counts = [0];
+          gru.GRU.prototype.step = function (...given) { counts[0]++; return step.apply(this, given); };
+          input.value += "s";
+          input.dispatchEvent(new Event("input"));
+          counts.push(counts[0]); // in the event itself
+          const typed = input.closest(".gw-two").querySelector(".gw-two-typed");
+          while (!typed.textContent.endsWith("s")) await new Promise(requestAnimationFrame);
+          gru.GRU.prototype.step = step;
+          return counts;
+        }""",
+        two.get_by_label("Text to read").element_handle(),
+    )
+    assert steps[1] == 0 and 100 <= steps[0] <= 151  # what was typed before is not read again
     label = two.locator("canvas").first
     before = label.get_attribute("aria-label")
     two.get_by_label("before the product").check()
@@ -152,8 +210,10 @@ def test_dragging_the_epoch_moves_curve_text_and_gates(gates):
         handle.press(key)
         numbers = scrubber.locator(".gw-scrub-numbers").inner_text()
         assert numbers == handle.get_attribute("aria-valuetext")
+        written = scrubber.locator(".gw-scrub-written").inner_text()
+        assert ("␣" in written) == (key == "Home") and "  " not in written
         labels = [c.get_attribute("aria-label") for c in scrubber.locator("canvas").all()]
-        seen.add((numbers, scrubber.locator(".gw-scrub-written").inner_text(), *labels))
+        seen.add((numbers, written, *labels))
     assert len(seen) == 3 and any(moment[0].startswith("epoch 500") for moment in seen)
     scrubber.get_by_role("button", name="play").click()
     playing = scrubber.locator(".gw-scrub-numbers", has_text=re.compile("^epoch 2"))
@@ -182,8 +242,65 @@ def test_the_exercises_know_when_they_are_solved(gates):
             byhand.get_by_label(f"{gate} at step {at}", exact=True).fill(value)
         assert verdict.get_attribute("data-solved") == "true"
         assert verdict.inner_text().startswith("Solved")
-        byhand.get_by_role("button", name="start again").click()
+        assert byhand.get_by_role("button", name=f"✓ {task}:").count()
+        byhand.get_by_role("button", name="Reset").click()
         assert verdict.get_attribute("data-solved") == "false"
+
+
+def test_a_finger_that_swipes_scrolls_and_taps_and_drags_set_bars(visit):
+    went = visit("gates", viewport={"width": 360, "height": 640}, has_touch=True)
+    byhand, finger = went.fill("byhand"), went.context.new_cdp_session(went.page)
+    bars = byhand.locator(".gw-hand-bar-z")
+    read = "bars => bars.map((bar) => Number(bar.control.value))"
+    bars.first.evaluate("bar => bar.scrollIntoView({ block: 'center' })")
+    begun, box = bars.evaluate_all(read), bars.nth(3).bounding_box()
+    at = {"x": box["x"] + 9, "y": box["y"] + 30}
+    for way in ("x", "y"):
+        swipe = {**at, f"{way}Distance": -90, "gestureSourceType": "touch", "speed": 400}
+        before = went.page.evaluate("scrollY")
+        finger.send("Input.synthesizeScrollGesture", swipe)
+    assert went.page.evaluate("scrollY") > before + 50
+    assert byhand.locator(".gw-hand-scroll").evaluate("board => board.scrollLeft") > 50
+    assert bars.evaluate_all(read) == begun
+    box = bars.nth(7).bounding_box()
+    went.page.touchscreen.tap(box["x"] + 9, box["y"] + 2)
+    assert bars.evaluate_all(read) == [*begun[:7], 1, *begun[8:]]
+    ends = [bars.nth(step).bounding_box() for step in (6, 9)]
+    for move, end in zip((went.page.mouse.down, went.page.mouse.up), ends, strict=True):
+        went.page.mouse.move(end["x"] + 9, end["y"] + end["height"] - 2)
+        move()
+    assert bars.evaluate_all(read) == [*begun[:6], 0, 0, 0, 0, *begun[10:]]
+    touch = {"type": "touchStart", "touchPoints": [{"x": box["x"] + 9, "y": box["y"] + 2}]}
+    finger.send("Input.dispatchTouchEvent", touch)
+    went.page.wait_for_timeout(400)  # a finger that rests paints
+    for right in (20, 40):
+        points = [{"x": box["x"] + 9 + right, "y": box["y"] + 2}]
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert bars.evaluate_all(read)[6:10] == [0, 1, 1, 0]
+
+
+MEANT = {  # what shows something by its colour alone
+    "strip": (".gw-strip-scale i", ".gw-strip-track i", "button[aria-pressed=true]"),
+    "two": (".gw-strip-scale i", "rect"),
+    "scrubber": (".gw-scrub-bar",),
+    "byhand": (".gw-hand-bar i", "button[aria-pressed=true]"),
+}
+
+
+def test_what_a_colour_means_is_seen_in_forced_colours_and_printed(gates):
+    gates.page.emulate_media(forced_colors="active")
+    for name, selectors in MEANT.items():
+        for selector in selectors:
+            found = gates.fill(name).locator(selector).first
+            image = Image.open(io.BytesIO(found.screenshot())).convert("RGB")
+            ground = found.evaluate("() => getComputedStyle(document.body).backgroundColor")
+            black = ground == "rgb(0, 0, 0)"
+            seen = sum(sum(pixel) > 60 if black else sum(pixel) < 700 for pixel in image.getdata())
+            assert seen > 0.3 * image.width * image.height, (name, selector)
+            style = found.evaluate("part => getComputedStyle(part).printColorAdjust")
+            assert style == "exact" or selector == "rect", (name, selector)
+    gates.page.emulate_media(forced_colors="none")
 
 
 @pytest.mark.parametrize("width", [1400, 768, 360])

@@ -244,6 +244,20 @@
     }
   }
 
+  /** Does a work that may pause, a little in each frame; a new one takes the place of the old. */
+  class InFrames {
+    /** @param {Generator} work */
+    start(work) {
+      cancelAnimationFrame(this.frame);
+      const goOn = () => {
+        const until = performance.now() + BUDGET;
+        while (performance.now() < until) if (work.next().done) return;
+        this.frame = requestAnimationFrame(goOn);
+      };
+      this.frame = requestAnimationFrame(goOn);
+    }
+  }
+
   /** Make the network of a model's last snapshot. @param {object} entry */
   function network(entry) {
     const { params } = entry.snapshots.at(-1);
@@ -520,6 +534,120 @@
     }
   }
 
+  /**
+   * Shows which earlier characters drive the prediction after one: behind each letter the size of
+   * the gradient of the loss of what comes next, with respect to the letter's one-hot input. Such an
+   * input always sums to 1, so that the mean over the tokens is taken off first: what is left is
+   * what an exchange of characters can change. On demand each one is exchanged.
+   */
+  class Influence {
+    /** @param {object} network  a gru.GRU */
+    constructor(network) {
+      this.network = network;
+      this.frames = new InFrames();
+      this.shades = make("svg:svg", {
+        class: "gw-strip-shades", "aria-hidden": "true", preserveAspectRatio: "none",
+      });
+      this.chart = make("svg:svg", {
+        class: "gw-strip-losses", role: "img", preserveAspectRatio: "none", height: 32,
+      });
+      this.caption = make("p", { class: "gw-strip-caption" },
+        "change of the loss if a space stood there, or an e for a space");
+      this.button = make("button", { type: "button", "aria-pressed": "false" },
+        "Exchange each character");
+      this.words = make("p", { class: "gw-strip-words" });
+      this.element = make("div", {},
+        make("p", { class: "gw-strip-title" }, "Which earlier characters drive this prediction?"),
+        this.words, this.button);
+      this.button.addEventListener("click", () => this.exchange(this.chart.style.display === "none"));
+      this.exchange(false);
+    }
+
+    /** Exchange characters, or stop doing so. @param {boolean} on */
+    exchange(on) {
+      this.button.setAttribute("aria-pressed", String(on));
+      this.chart.style.display = on ? "" : "none";
+      this.caption.hidden = !on;
+      if (this.text !== undefined) this.look(this.text, this.steps, this.at);
+    }
+
+    /** @param {string} text @param {object[]} steps @param {number} at */
+    look(text, steps, at) {
+      Object.assign(this, { text, steps, at });
+      this.frames.start(this.work());
+    }
+
+    *work() {
+      const { text, at, network } = this, steps = this.steps.slice(0, at + 1);
+      const last = steps.at(-1)?.logits, sizes = new Array(steps.length).fill(0);
+      if (!last) {
+        this.words.textContent = "There is no character yet.";
+        this.drawShades(sizes);
+        return;
+      }
+      const follows = network.ids.get(text[at + 1]), likeliest = last.indexOf(Math.max(...last));
+      const target = follows ?? likeliest;
+      let place = at;
+      for (const gradient of network.backward(steps, target)) {
+        const middle = mean(gradient);
+        sizes[place--] = Math.hypot(...gradient.map((value) => value - middle));
+        yield;
+      }
+      this.drawShades(sizes);
+      this.words.textContent = this.describe(sizes, target, follows === undefined);
+      if (this.caption.hidden) return;
+      const loss = (/** @type {Float64Array} */ logits) =>
+        -Math.log(root.gru.softmax(logits)[target]);
+      const changes = new Array(steps.length).fill(0);
+      for (place = at; place >= 0; place--) {
+        let step, state = steps[place - 1]?.h ?? network.begin();
+        for (const character of (text[place] === " " ? "e" : " ") + text.slice(place + 1, at + 1)) {
+          step = network.step(character, state);
+          state = step.h;
+          yield;
+        }
+        changes[place] = loss(step.logits) - loss(last);
+        this.drawChanges(changes);
+      }
+    }
+
+    /** @param {number[]} sizes @param {number} target @param {boolean} guessed */
+    describe(sizes, target, guessed) {
+      const { text, at, network } = this;
+      const name = (/** @type {string} */ token) => token === " " ? "a space" : `“${spell(token)}”`;
+      const share = root.gru.softmax(this.steps[at].logits)[target];
+      const order = Array.from(sizes.keys()).sort((a, b) => sizes[b] - sizes[a]).slice(0, 3);
+      const most = order.map((place) => `${name(text[place])} ${at === place ? "itself"
+        : `${at - place} before it`}`);
+      return `${guessed ? "The likeliest character" : "What comes"} after ${name(text[at])} is ` +
+        `${name(network.tokens[target])}: a loss of ${decimals(-Math.log(share))} nats. ` +
+        `Its gradient is largest for ${most.join(", ")}. The shades behind the text show all.`;
+    }
+
+    /** @param {number[]} sizes */
+    drawShades(sizes) {
+      const most = Math.max(...sizes, 1e-30);
+      this.shades.setAttribute("viewBox", `0 0 ${Math.max(1, sizes.length)} 1`);
+      this.shades.style.width = `${COLUMN * sizes.length}px`;
+      this.shades.replaceChildren(...sizes.map((size, x) => make("svg:rect", {
+        x, y: 1 - size / most, width: 1, height: size / most, "fill-opacity": size / most,
+      })));
+    }
+
+    /** @param {number[]} changes */
+    drawChanges(changes) {
+      const most = Math.max(...changes, 0.1), least = Math.min(...changes, -0.02 * most);
+      this.chart.setAttribute("viewBox", `0 ${-most} ${changes.length} ${most - least}`);
+      this.chart.style.width = `${COLUMN * changes.length}px`;
+      this.chart.replaceChildren(...changes.map((change, x) => make("svg:rect", {
+        x: x + 0.1, y: -Math.max(change, 0), width: 0.8, height: Math.abs(change), class: "gw-inked",
+      })));
+      const place = changes.indexOf(Math.max(...changes));
+      this.chart.setAttribute("aria-label", "Change of the loss if a character is exchanged: largest " +
+        `for “${spell(this.text[place])}”, character ${place + 1}, by ${decimals(changes[place])} nats.`);
+    }
+  }
+
   /** The gate strip. */
   class Strip {
     /** @param {object} entry  of the model */
@@ -533,6 +661,7 @@
       this.writer = new Writer(id, entry, this.reader, this.live.say, () => this.grow());
       this.maps = MAPS.map(({ title, symbol }) => new HeatMap(title, symbol));
       this.panel = new Panel((right, down) => this.move(right, down));
+      this.influence = new Influence(this.reader.network);
       this.letters = make("div", { class: "gw-strip-lane gw-strip-letters" });
       this.region = this.makeRegion(id);
       this.sort = make("select", { id: `${id}-sort` },
@@ -544,7 +673,7 @@
       this.element = make("div", { class: "gw-strip" },
         this.field.element, this.examples(), this.writer.controls, this.choices(),
         make("div", {}, this.region, this.panel.lens),
-        this.panel.element, this.writer.element, this.hints(id), this.live.element);
+        this.influence.element, this.panel.element, this.writer.element, this.hints(id), this.live.element);
       this.begin();
       this.listen();
       this.read();
@@ -557,6 +686,7 @@
       this.unit = this.units.length / 2;
       this.sort.value = SORTS[0].value;
       MAPS.forEach(({ symbol }, i) => this.open(i, OPEN.includes(symbol)));
+      this.influence.exchange(false);
     }
 
     reset() {
@@ -598,7 +728,7 @@
     /** @param {string} id */
     makeRegion(id) {
       const region = scroller("Gates and state: a column a character, a row a unit",
-        this.letters, ...this.maps.flatMap(({ caption, lane }) => [caption, lane]));
+        this.letters, this.influence.caption, this.influence.chart, ...this.maps.flatMap(({ caption, lane }) => [caption, lane]));
       region.id = `${id}-maps`;
       region.setAttribute("aria-describedby", `${id}-keys`);
       return region;
@@ -652,7 +782,7 @@
       const { written } = this.writer;
       this.text = this.typed + written;
       this.steps = this.reader.read(this.text);
-      this.letters.replaceChildren(this.typed, make("b", {}, written));
+      this.letters.replaceChildren(this.influence.shades, this.typed, make("b", {}, written));
       this.draw();
       this.select(this.at, this.unit);
     }
@@ -694,6 +824,7 @@
       this.region.style.setProperty("--gw-row", String(rank));
       this.panel.magnify(this.steps, this.at, this.order, rank);
       const words = this.panel.show(this.text, this.steps, this.at, unit, this.tokens);
+      this.influence.look(this.text, this.steps, this.at);
       if (aloud) this.live.say(words);
     }
 
@@ -768,6 +899,7 @@
     constructor(entry) {
       const id = `gw-two-${++widgets}`, gru = network(entry);
       this.units = Array.from({ length: entry.numHiddens }, (_, unit) => unit);
+      this.frames = new InFrames();
       this.readers = RESETS.map(({ value }) => new Reader(gru, value));
       this.live = announcer();
       this.field = textField(`${id}-text`, "time traveller", 60);
@@ -786,7 +918,7 @@
       this.field.input.addEventListener("input", () => this.begin());
       this.radios.forEach((radio) => radio.addEventListener("change", () => this.choose()));
       onTheme(() => this.draw());
-      finish(this.work = this.read());
+      finish(this.read());
       this.live.say("");
     }
 
@@ -796,17 +928,9 @@
       this.begin();
     }
 
-    /** Begin to read the text of the field, a little in each frame, so that typing never waits. */
+    /** Read the text of the field, a little in each frame, so that typing never waits. */
     begin() {
-      cancelAnimationFrame(this.frame);
-      this.work = this.read();
-      this.frame = requestAnimationFrame(() => this.goOn());
-    }
-
-    goOn() {
-      const until = performance.now() + BUDGET;
-      while (performance.now() < until) if (this.work.next().done) return;
-      this.frame = requestAnimationFrame(() => this.goOn());
+      this.frames.start(this.read());
     }
 
     choice() {

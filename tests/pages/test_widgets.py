@@ -72,6 +72,37 @@ def test_its_logits_are_those_of_mxnet_and_of_numpy(gates):
             assert numpy.abs(theirs.asnumpy() - numpy.array(ours)).max() < 1e-4
 
 
+def test_its_gradient_is_that_of_pytorch_and_shows_what_drives_a_prediction(gates, torch):
+    entry = export.read(ROOT / "book" / "widgets" / "gru-256-weights.js")
+    text, tokens = entry["text"][:61], entry["tokens"]
+    arrays = {key: torch.tensor(value) for key, value in entry["snapshots"][0]["params"].items()}
+    layer = torch.nn.GRU(len(tokens), 256)
+    for key, name in zip(("W_x", "W_h", "b_x", "b_h"), layer._flat_weights_names, strict=True):
+        getattr(layer, name).data = arrays[key].reshape(getattr(layer, name).shape)
+    ids = torch.tensor([tokens.index(character) for character in text])
+    inputs = torch.nn.functional.one_hot(ids[:-1], len(tokens)).float().requires_grad_()
+    last = layer(inputs)[0][-1]
+    logits = arrays["W_q"].reshape(len(tokens), 256) @ last + arrays["b_q"].flatten()
+    torch.nn.functional.cross_entropy(logits, ids[-1]).backward()
+    strip = gates.fill("strip")
+    ours = gates.page.evaluate(
+        """(text) => {
+          NET
+          const steps = net.read(text.slice(0, -1)), target = tokens.indexOf(text.at(-1));
+          return [...net.backward(steps, target)].reverse().map((gradient) => [...gradient]);
+        }""".replace("NET", NET),
+        text,
+    )
+    assert abs(inputs.grad.numpy() - numpy.array(ours)).max() < 1e-4 < abs(inputs.grad).max()
+    strip.get_by_label("Text to read").fill(text[:-1])
+    strip.locator("[id$=-maps]").press("ArrowLeft")
+    strip.get_by_text(f"What comes after “{text[-3]}” is a space").wait_for()
+    assert strip.locator(".gw-strip-shades rect").count() == 59
+    strip.get_by_role("button", name="Exchange each character").click()
+    gates.page.wait_for_function("document.querySelectorAll('.gw-strip-losses rect').length == 59")
+    strip.get_by_role("button", name="Reset", exact=True).click()
+
+
 def test_sampling_matching_and_unpacking(gates):
     gates.fill("strip")
     found = gates.page.evaluate(

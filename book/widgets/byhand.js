@@ -6,7 +6,7 @@
 (function (root) {
   "use strict";
 
-  const { make, announcer, decimals } = root.gruParts;
+  const { make, announcer, clamp, decimals } = root.gruParts;
 
   const STEPS = 20;
   const W_X = 2;
@@ -17,8 +17,8 @@
   const DRIFT = 0.05, TAKEN = 0.9;
   /** What counts as no influence, and as some. */
   const NONE = 0.001, SOME = 0.05;
-
-  let count = 0;
+  /** A finger that rests this long, in milliseconds, paints; one that moves this far scrolls. */
+  const REST = 300, FAR = 8;
 
   const filled = (value) => new Array(STEPS).fill(value);
 
@@ -178,6 +178,74 @@
   }
 
   /**
+   * Let a pointer paint bars: a mouse that drags, a finger once it has rested. A finger that swipes
+   * scrolls, and one that taps sets the bar to the height it taps.
+   * @param {HTMLElement[]} bars  side by side
+   * @param {(step: number, value: number) => void} paint
+   */
+  function painted(bars, paint) {
+    let last = null, rest = 0, painting = false;
+    const place = ({ clientX, clientY }) => {
+      const { left, top, height } = bars[0].getBoundingClientRect();
+      const across = (clientX - left) / (bars.at(-1).getBoundingClientRect().right - left);
+      const up = clamp(1 - (clientY - top) / height, 0, 1);
+      return {
+        step: clamp(Math.floor(across * bars.length), 0, bars.length - 1),
+        value: Math.round(20 * up) / 20, x: clientX, y: clientY,
+      };
+    };
+    const begin = (now) => {
+      painting = true;
+      paint(now.step, now.value);
+    };
+    const end = () => {
+      clearTimeout(rest);
+      painting = false;
+      last = null;
+    };
+    const down = (event) => {
+      if (event.button || !event.isPrimary || bars[0].control.disabled) return;
+      last = place(event);
+      if (event.pointerType === "touch") {
+        rest = setTimeout(() => begin(last), REST);
+        return;
+      }
+      event.preventDefault();
+      bars[last.step].control.focus({ preventScroll: true });
+      bars[last.step].setPointerCapture(event.pointerId);
+      begin(last);
+    };
+    const move = (event) => {
+      if (!last) return;
+      const now = place(event), way = now.step - last.step;
+      if (!painting) {
+        if (Math.hypot(now.x - last.x, now.y - last.y) > FAR) end();
+        return;
+      }
+      const steps = Math.abs(way), sign = Math.sign(way); // none is skipped by a quick pointer
+      for (let i = 1; i < steps; i++) {
+        const value = last.value + i / steps * (now.value - last.value);
+        paint(last.step + sign * i, Math.round(20 * value) / 20);
+      }
+      paint(now.step, now.value);
+      last = now;
+    };
+    const up = () => {
+      if (last && !painting) paint(last.step, last.value);
+      end();
+    };
+    for (const bar of bars) {
+      bar.addEventListener("pointerdown", down);
+      bar.addEventListener("pointermove", move);
+      bar.addEventListener("pointerup", up);
+      bar.addEventListener("pointercancel", end);
+      bar.addEventListener("contextmenu", (event) => { if (last) event.preventDefault(); });
+      bar.addEventListener("touchmove", (event) => { if (painting) event.preventDefault(); },
+        { passive: false });
+    }
+  }
+
+  /**
    * The sliders of one gate, each within its label.
    * @param {string} gate
    * @param {(step: number, value?: number) => void} heed  called with the step that is looked at,
@@ -187,18 +255,23 @@
   function sliders(gate, heed) {
     const inputs = filled().map(() =>
       make("input", { type: "range", min: 0, max: 1, step: 0.05 }));
-    const fill = (input) => input.style.setProperty("--gw-fill", `${100 * Number(input.value)}%`);
+    const fill = (input) =>
+      input.parentElement.style.setProperty("--gw-fill", `${100 * Number(input.value)}%`);
+    const change = (t, value) => {
+      if (value !== undefined) inputs[t].value = String(value);
+      fill(inputs[t]);
+      heed(t + 1, Number(inputs[t].value));
+    };
     const labels = inputs.map((input, t) => {
       const name = make("span", { class: "visually-hidden" }, `${gate} at step ${t + 1}`);
-      const label = make("label", { class: `gw-hand-bar gw-hand-bar-${gate}` }, name, input);
+      const label = make("label", { class: `gw-hand-bar gw-hand-bar-${gate}` },
+        name, input, make("i", { class: "gw-inked" }));
       input.addEventListener("focus", () => heed(t + 1));
       label.addEventListener("pointerenter", () => heed(t + 1));
-      input.addEventListener("input", () => {
-        fill(input);
-        heed(t + 1, Number(input.value));
-      });
+      input.addEventListener("input", () => change(t));
       return label;
     });
+    painted(labels, change);
     const set = (values, locked) => inputs.forEach((input, t) => {
       input.value = String(values[t]);
       input.disabled = locked;
@@ -229,7 +302,7 @@
 
   /** A row of buttons. */
   const buttons = (label, names) => make(
-    "div", { class: "gw-hand-buttons", role: "group", "aria-label": label },
+    "div", { class: "gw-row", role: "group", "aria-label": label },
     ...names.map((name) => make("button", { type: "button" }, name)),
   );
 
@@ -251,21 +324,18 @@
     );
   }
 
-  /**
-   * Fill a container with the widget.
-   * @param {HTMLElement} container
-   */
-  function byhand(container) {
+  /** Make the widget. */
+  function byhand() {
     const letters = lettersFrom(SEED), inputs = letters.map((letter) => SIGNS[letter]);
     const names = letters.map((letter) => (letter === "." ? "dot" : letter));
     const fresh = ({ start }) => ({ z: filled(start.z), r: filled(start.r) });
-    const settings = TASKS.map(fresh), id = `gw-hand-${++count}`;
+    const settings = TASKS.map(fresh), done = new Set();
     let current = 0, pointed = 1;
 
     const { svg, show, point } = chart(), { element: region, say } = announcer();
     const tabs = buttons("Task", TASKS.map((task) => task.name));
     const fast = buttons("All steps at once",
-      ["all z to 0", "all z to 1", "all r to 0", "all r to 1", "start again"]);
+      ["all z to 0", "all z to 1", "all r to 0", "all r to 1"]);
     const goals = TASKS.map((task) => make("p", {}, task.goal)), weight = make("span");
     const readout = make("p", { class: "gw-hand-readout" });
     const verdict = make("p", { class: "gw-hand-verdict" });
@@ -281,9 +351,16 @@
       readout.textContent = `Step ${pointed}, letter ${names[t]}: ` +
         `z ${decimals(gates.z[t])}, r ${decimals(gates.r[t])}, ` +
         `candidate n ${decimals(n[t])}, h ${decimals(h[t])}.`;
-      verdict.textContent = text;
+      if (solved) done.add(current);
+      [...tabs.children].forEach((tab, i) => {
+        tab.textContent = `${done.has(i) ? "✓ " : ""}${TASKS[i].name}`;
+      });
+      const praised = solved && done.size === TASKS.length
+        ? `${text} All ${TASKS.length} tasks are solved.` : text;
+      svg.classList.toggle("gw-hand-solved", solved);
+      verdict.textContent = praised;
       verdict.dataset.solved = String(solved);
-      say(text);
+      say(praised);
     };
 
     const heed = (gate) => (step, value) => {
@@ -312,24 +389,30 @@
       restore();
     }));
     [...fast.children].forEach((button) => button.addEventListener("click", () => {
-      const [, gate, value] = button.textContent.match(/all (.) to (.)/) ?? [];
-      if (gate) settings[current][gate].fill(Number(value));
-      else settings[current] = fresh(TASKS[current]);
+      const [, gate, value] = button.textContent.match(/all (.) to (.)/);
+      settings[current][gate].fill(Number(value));
       restore();
     }));
+    const reset = () => {
+      settings[current] = fresh(TASKS[current]);
+      restore();
+    };
 
-    container.replaceChildren(make(
-      "div", { class: "gw-hand", role: "group", "aria-labelledby": `${id}-title` },
-      make("p", { class: "gw-hand-title", id: `${id}-title` }, "Set the gates yourself"),
+    const element = make(
+      "div", { class: "gw-hand" },
       tabs,
       make("div", { class: "gw-hand-goals" }, ...goals),
       formulas(weight),
       make("p", { class: "visually-hidden" }, `The letters: ${names.join(", ")}.`),
       board(svg, letters, bars),
-      readout, fast, verdict, region,
-    ));
+      readout, fast,
+      make("p", { class: "gw-hint" },
+        "Drag over the bars to paint them. On a touch screen, tap a bar, or rest a finger on it and then drag."),
+      verdict, region,
+    );
     restore();
     say(""); // a page that opens is quiet
+    return { element, reset };
   }
 
   (root.gruWidgets ??= {}).byhand = byhand;

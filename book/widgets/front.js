@@ -12,6 +12,7 @@
 
   /** The most characters of a text. */
   const LONGEST = 200;
+  const START = "the time traveller";
   /** Widths of one character, in pixels. */
   const COLUMN = 10.5;
 
@@ -52,16 +53,11 @@
   }
 
   class Front {
-    /**
-     * @param {HTMLElement} container
-     * @param {() => Promise<object>} load  returns the entry of the network
-     */
-    constructor(container, load) {
-      this.still = [...container.childNodes];
-      this.load = load;
+    /** @param {Node} picture  what is seen until a reader touches it */
+    constructor(picture) {
       this.order = "after";
       this.input = make("input", {
-        type: "text", id: "front-text", value: "the time traveller", maxlength: LONGEST,
+        type: "text", id: "front-text", value: START, maxlength: LONGEST,
         autocomplete: "off", autocapitalize: "off", spellcheck: "false",
       });
       this.trials = TRIALS.map((trial) => {
@@ -73,24 +69,23 @@
       this.canvas = make("canvas", { role: "img" });
       this.live = announcer();
       this.said = make("p", { class: "gw-front-said" });
-      this.view = make("div", { class: "gw-front-view" }, ...this.still);
-      this.input.addEventListener("focus", () => this.wake(), { once: true });
+      this.view = make("div", { class: "gw-front-view" }, picture);
+      this.input.addEventListener("focus", () => this.wake());
       this.input.addEventListener("input", () => {
         this.order = "after";
         this.wake().then(() => this.draw());
       });
-      container.replaceChildren(
-        make("div", { class: "gw-front-row" },
-          make("label", { for: "front-text" }, "Type, and it writes on:"), this.input),
-        make("div", { class: "gw-front-row", role: "group", "aria-label": "Try" },
+      this.element = make("div", { class: "gw-front" },
+        make("label", { for: "front-text", class: "visually-hidden" }, "Text to read"), this.input,
+        make("div", { class: "gw-row", role: "group", "aria-label": "Try" },
           make("span", {}, "Or try:"), ...this.trials),
         this.view, this.said, this.live.element);
     }
 
     /** Load the network, once, and put the live view in the place of the still figure. */
     wake() {
-      this.woken ??= this.load().then((entry) => {
-        const { GRU, unpack } = root.gru;
+      this.woken ??= root.gruLoad("gru-256-weights.js").then(() => {
+        const { GRU, unpack } = root.gru, entry = root.gruModels["gru-256"];
         const params = unpack(entry.snapshots[0].params, entry.numHiddens, entry.tokens.length);
         this.network = new GRU(params, entry.tokens);
         const read = this.network.read(this.input.value);
@@ -103,6 +98,12 @@
         this.draw();
       }, (error) => { this.said.textContent = `This figure stays still: ${error.message}.`; });
       return this.woken;
+    }
+
+    reset() {
+      this.order = "after";
+      this.input.value = START;
+      this.draw();
     }
 
     /** @param {(typeof TRIALS)[number]} trial */
@@ -127,7 +128,7 @@
       letters.push(...added.text.split("").map((character) =>
         make("i", {}, character === " " ? "\u00a0" : character)));
       this.letters.replaceChildren(...letters);
-      paint(this.canvas, [...steps.slice(first), ...added.steps].map(({ z }) => z), this.units, "gate");
+      paint(this.canvas, [...steps.slice(first), ...added.steps].map(({ z }) => z), this.units, "z");
       this.canvas.setAttribute("aria-label",
         `Update gates of ${this.units.length} units over ${seen} characters.`);
       this.note = note || (this.noted === this.input.value + this.order ? this.note : "");
@@ -161,13 +162,10 @@
     }
   }
 
-  /**
-   * The network of the front page.
-   * @param {HTMLElement} container
-   */
-  function front(container) {
-    const load = () => root.gruLoad("gru-256-weights.js").then(() => root.gruModels["gru-256"]);
-    new Front(container, load);
+  /** The network of the front page. */
+  function front() {
+    const picture = document.querySelector("[data-widget=front] figure > :first-child");
+    return new Front(picture.cloneNode(true));
   }
 
   Object.assign(root.gruWidgets ??= {}, { front });

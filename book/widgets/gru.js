@@ -22,11 +22,46 @@
    * @property {Float64Array} r  reset gate (hiddens), 0 hides the state from the candidate
    * @property {Float64Array} z  update gate (hiddens), 1 keeps the state
    * @property {Float64Array} n  candidate (hiddens)
+   * @property {Float64Array} past  what the candidate makes of the state, before the reset gate acts
+   *   where that acts after the product (hiddens)
    * @property {Float64Array} h  new state (hiddens)
    * @property {Float64Array} logits  (tokens), of the character that comes next
    */
 
   const sigmoid = (/** @type {number} */ x) => 1 / (1 + Math.exp(-x));
+
+  /**
+   * Multiply a row of a matrix with a vector; four sums at once need not wait for each other.
+   * @param {Float32Array} matrix
+   * @param {number} start  of the row
+   * @param {Float64Array} vector
+   */
+  function dot(matrix, start, vector) {
+    const { length } = vector, whole = length - length % 4;
+    let a = 0, b = 0, c = 0, d = 0;
+    for (let j = 0, at = start; j < whole; j += 4, at += 4) {
+      a += matrix[at] * vector[j];
+      b += matrix[at + 1] * vector[j + 1];
+      c += matrix[at + 2] * vector[j + 2];
+      d += matrix[at + 3] * vector[j + 3];
+    }
+    for (let j = whole; j < length; j++) a += matrix[start + j] * vector[j];
+    return a + b + c + d;
+  }
+
+  /**
+   * Multiply the transpose of a matrix with a vector.
+   * @param {Float32Array} matrix
+   * @param {Float64Array} vector  (rows)
+   * @param {number} columns
+   */
+  function transposed(matrix, vector, columns) {
+    const product = new Float64Array(columns);
+    vector.forEach((value, row) => {
+      for (let j = 0, at = row * columns; j < columns; j++, at++) product[j] += value * matrix[at];
+    });
+    return product;
+  }
 
   /**
    * Turn base64 into bytes.
@@ -97,31 +132,26 @@
     step(character, state, reset = "after") {
       const { W_x, W_h, b_x, b_h, W_q, b_q } = this.params;
       const size = this.numHiddens, tokens = this.tokens.length, id = this.ids.get(character) ?? 0;
-      const product = (/** @type {number} */ row, /** @type {Float64Array} */ vector) => {
-        let sum = b_h[row];
-        for (let j = 0, place = row * size; j < size; j++, place++) sum += W_h[place] * vector[j];
-        return sum;
-      };
+      const product = (/** @type {number} */ row, /** @type {Float64Array} */ vector) =>
+        b_h[row] + dot(W_h, row * size, vector);
       const input = (/** @type {number} */ row) => W_x[row * tokens + id] + b_x[row];
       const r = new Float64Array(size), z = new Float64Array(size);
-      const n = new Float64Array(size), h = new Float64Array(size);
+      const n = new Float64Array(size), h = new Float64Array(size), past = new Float64Array(size);
       for (let i = 0; i < size; i++) {
         r[i] = sigmoid(input(i) + product(i, state));
         z[i] = sigmoid(input(size + i) + product(size + i, state));
       }
       const shown = reset === "before" ? state.map((value, i) => r[i] * value) : state;
       for (let i = 0; i < size; i++) {
-        const past = product(2 * size + i, shown);
-        n[i] = Math.tanh(input(2 * size + i) + (reset === "before" ? past : r[i] * past));
+        past[i] = product(2 * size + i, shown);
+        n[i] = Math.tanh(input(2 * size + i) + (reset === "before" ? past[i] : r[i] * past[i]));
         h[i] = z[i] * state[i] + (1 - z[i]) * n[i];
       }
       const logits = new Float64Array(tokens);
       for (let token = 0; token < tokens; token++) {
-        let sum = b_q[token];
-        for (let j = 0, place = token * size; j < size; j++, place++) sum += W_q[place] * h[j];
-        logits[token] = sum;
+        logits[token] = b_q[token] + dot(W_q, token * size, h);
       }
-      return { r, z, n, h, logits };
+      return { r, z, n, past, h, logits };
     }
 
     /**
@@ -138,6 +168,35 @@
         state = step.h;
         return step;
       });
+    }
+
+    /**
+     * Go back through time: for each character, from the last to the first, the gradient of the
+     * loss -ln p(target) after the last one with respect to the character's one-hot input.
+     * @param {Step[]} steps  of the characters, with the reset gate after the product
+     * @param {number} target  the token that comes next
+     * @yields {Float64Array} (tokens)
+     */
+    *backward(steps, target) {
+      const { W_x, W_h, W_q } = this.params, size = this.numHiddens;
+      const wrong = softmax(steps.at(-1).logits);
+      wrong[target] -= 1;
+      let gradient = transposed(W_q, wrong, size); // of the state
+      for (let t = steps.length - 1; t >= 0; t--) {
+        const { r, z, n, past } = steps[t], state = steps[t - 1]?.h ?? this.begin();
+        const inputs = new Float64Array(3 * size), states = new Float64Array(3 * size);
+        for (let i = 0; i < size; i++) {
+          const candidate = gradient[i] * (1 - z[i]) * (1 - n[i] ** 2);
+          inputs[i] = states[i] = candidate * past[i] * r[i] * (1 - r[i]);
+          inputs[size + i] = states[size + i] =
+            gradient[i] * (state[i] - n[i]) * z[i] * (1 - z[i]);
+          inputs[2 * size + i] = candidate;
+          states[2 * size + i] = candidate * r[i];
+        }
+        yield transposed(W_x, inputs, this.tokens.length);
+        const through = transposed(W_h, states, size);
+        gradient = through.map((value, i) => value + z[i] * gradient[i]);
+      }
     }
 
     /**

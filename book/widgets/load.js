@@ -2,7 +2,8 @@
  * Fills the page's widgets, each once the reader comes near it.
  *
  * A widget is <section class="gru-widget" data-widget="strip" data-models="gru-256">, with a still
- * figure in it, which stays if anything fails.
+ * figure in it. The figure keeps its place, its name and its caption: the widget is put into it, and
+ * the picture is folded below the widget. If anything fails, the figure stays as it was.
  */
 (function () {
   "use strict";
@@ -41,17 +42,28 @@
 
   globalThis.gruLoad = load;
 
+  /** Put a widget into the figure, and fold the picture. @param {HTMLElement} container */
+  function place(container, widget) {
+    const { make, frame } = globalThis.gruParts;
+    const figure = container.querySelector("figure"), picture = figure.firstElementChild;
+    const folded = make("details", { class: "gw-still" },
+      make("summary", {}, "The picture of the caption"));
+    picture.replaceWith(frame(container.getAttribute("aria-label"), widget), folded);
+    folded.append(picture);
+  }
+
   /** @param {HTMLElement} container */
   async function fill(container) {
     const { widget, models } = container.dataset, names = models.split(/\s+/).filter(Boolean);
     try {
-      await Promise.all(["gru.js", "parts.js"].map(load));
+      await Promise.all(["gru.js", "parts.js", "frame.css"].map(load));
       await Promise.all([...files[widget], ...names.map((name) => `${name}-weights.js`)].map(load));
-      globalThis.gruWidgets[widget](container, globalThis.gruModels ?? {});
+      place(container, globalThis.gruWidgets[widget](globalThis.gruModels ?? {}));
       container.dataset.ready = "";
     } catch (error) {
       const note = document.createElement("p");
       note.textContent = `This figure stays still: ${error.message}.`;
+      container.dataset.failed = "";
       container.append(note);
     }
   }

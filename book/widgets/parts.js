@@ -4,17 +4,30 @@
 (function (root) {
   "use strict";
 
-  /** Colours from the least to the greatest value, which is 1, evenly spaced. */
+  /**
+   * Colours of each quantity from the least to the greatest value, which is 1, evenly spaced; their
+   * hues are those of the drawings: update gate blue, reset gate orange, candidate green, state ink.
+   */
   const COLOURS = {
-    gate: {
+    z: {
       least: 0,
       light: [[248, 250, 253], [107, 163, 214], [8, 48, 107]],
       dark: [[18, 22, 28], [44, 94, 150], [170, 214, 255]],
     },
-    value: {
+    r: {
+      least: 0,
+      light: [[254, 250, 246], [234, 158, 94], [120, 48, 6]],
+      dark: [[24, 20, 16], [150, 84, 30], [255, 204, 156]],
+    },
+    n: {
       least: -1,
-      light: [[20, 84, 160], [146, 186, 224], [246, 246, 246], [244, 178, 120], [176, 74, 6]],
-      dark: [[124, 188, 255], [40, 88, 140], [24, 28, 34], [148, 84, 30], [255, 176, 96]],
+      light: [[118, 42, 131], [194, 165, 207], [247, 247, 247], [122, 190, 144], [12, 88, 46]],
+      dark: [[220, 166, 238], [100, 60, 120], [24, 28, 34], [34, 104, 66], [134, 234, 176]],
+    },
+    h: {
+      least: -1,
+      light: [[178, 24, 43], [236, 150, 130], [248, 248, 248], [150, 152, 156], [20, 24, 30]],
+      dark: [[255, 136, 124], [130, 50, 46], [24, 28, 34], [120, 126, 134], [240, 243, 247]],
     },
   };
 
@@ -43,9 +56,31 @@
     let waiting = 0;
     const say = (/** @type {string} */ text) => {
       clearTimeout(waiting);
-      waiting = setTimeout(() => { element.textContent = text; }, 300);
+      waiting = setTimeout(() => {
+        if (element.textContent !== text) element.textContent = text;
+      }, 300);
     };
     return { element, say };
+  }
+
+  /**
+   * Frame a widget: a title, a button that resets it, the widget.
+   * @param {string} title
+   * @param {{element: Element, reset: () => void}} widget
+   */
+  function frame(title, { element, reset }) {
+    const button = make("button", { type: "button" }, "Reset");
+    button.addEventListener("click", reset);
+    const head = make("div", { class: "gw-head" }, make("p", { class: "gw-title" }, title), button);
+    return make("div", { class: "gw-frame" }, head, element);
+  }
+
+  /** Whether the reader wants less motion. */
+  const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  /** @param {number} value @param {number} least @param {number} most */
+  function clamp(value, least, most) {
+    return Math.max(least, Math.min(most, value));
   }
 
   /** A number with a true minus sign, and none before zero. */
@@ -72,7 +107,7 @@
     });
   }
 
-  /** The colours as a gradient of CSS. @param {"gate" | "value"} kind */
+  /** The colours as a gradient of CSS. @param {"z" | "r" | "n" | "h"} kind */
   function gradient(kind) {
     const stops = COLOURS[kind][theme()].map((colour) => `rgb(${colour})`);
     return `linear-gradient(to right, ${stops})`;
@@ -98,9 +133,9 @@
   /**
    * Paint one pixel for each value; the canvas takes their number as its size.
    * @param {HTMLCanvasElement} canvas
-   * @param {ArrayLike<number>[]} columns
+   * @param {ArrayLike<number>[]} columns  a value that is missing leaves its pixel empty
    * @param {number[]} order  which values of a column, from the top
-   * @param {"gate" | "value"} kind
+   * @param {"z" | "r" | "n" | "h"} kind
    */
   function paint(canvas, columns, order, kind) {
     const { least } = COLOURS[kind], pixels = palette(COLOURS[kind][theme()]);
@@ -115,5 +150,7 @@
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
-  root.gruParts = { COLOURS, make, announcer, decimals, mean, onTheme, gradient, paint };
+  root.gruParts = {
+    COLOURS, make, announcer, frame, still, clamp, decimals, mean, onTheme, gradient, paint,
+  };
 })(globalThis);

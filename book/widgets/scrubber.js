@@ -1,7 +1,7 @@
 /**
  * The widget "scrubber": move through training, and see the curve, a sample and the gates together.
  *
- * Needs gru.js, parts.js and the model gru-32; its style is scrubber.css.
+ * Needs gru.js, parts.js and the model gru-32; its style is in scrubber.css.
  */
 (function (root) {
   "use strict";
@@ -17,6 +17,9 @@
   const CHOICES = [["0", "the likeliest"], ["0.5", "temperature 0.5"], ["1", "temperature 1"]];
 
   let count = 0;
+
+  /** Spaces that nobody would see, beside others and at the ends, as a sign. */
+  const visible = (text) => text.replace(/ (?= |$)|(?<= |^) /g, "␣");
 
   const percent = (part) => `${Math.round(100 * part)} per cent`;
 
@@ -75,14 +78,14 @@
   /**
    * A heat map of all units over the phrase.
    * @param {string} title
-   * @param {"gate" | "value"} kind  of its colours
+   * @param {"z" | "h"} kind  of its colours
    * @param {(columns: Float64Array[]) => string} summary
    * @param {number} units
    * @returns {{element: HTMLElement, show: (columns: Float64Array[]) => void}}
    */
   function heatmap(title, kind, summary, units) {
     const canvas = make("canvas", { role: "img", width: PHRASE.length, height: units });
-    const bar = make("span", { class: "gw-scrub-bar" });
+    const bar = make("span", { class: "gw-scrub-bar gw-inked" });
     const letters = Array.from(PHRASE.replaceAll(" ", "␣"), (letter) => make("span", {}, letter));
     const element = make(
       "div", { class: "gw-scrub-map" },
@@ -181,11 +184,10 @@
   }
 
   /**
-   * Fill a container with the widget.
-   * @param {HTMLElement} container
+   * Make the widget.
    * @param {object} models  entries of gruModels; gru-32 is needed
    */
-  function scrubber(container, models) {
+  function scrubber(models) {
     const model = models["gru-32"], id = `gw-scrub-${++count}`;
     const snapshot = snapshotsOf(model), last = model.snapshots.length - 1;
 
@@ -197,8 +199,8 @@
     );
     const chart = curve(model.perplexity);
     const written = make("span", { class: "gw-scrub-written" });
-    const gates = heatmap("update gate z", "gate", gateSummary, model.numHiddens);
-    const states = heatmap("state h", "value", stateSummary, model.numHiddens);
+    const gates = heatmap("update gate z", "z", gateSummary, model.numHiddens);
+    const states = heatmap("state h", "h", stateSummary, model.numHiddens);
     const { element: region, say } = announcer();
 
     const show = () => {
@@ -208,34 +210,37 @@
       const random = root.gru.randomFrom(SEED);
       range.setAttribute("aria-valuetext", moment);
       chart.show(epoch, perplexity);
-      written.textContent = network.write(PROMPT, SAMPLE_LENGTH, temperature, random);
+      const text = network.write(PROMPT, SAMPLE_LENGTH, temperature, random);
+      written.textContent = visible(text);
       gates.show(steps.map((step) => step.z));
       states.show(steps.map((step) => step.h));
-      say(`${moment}. It writes: ${written.textContent.trim() || "only spaces"}`);
+      say(`${moment}. It writes: ${text.trim() || "only spaces"}`);
     };
     range.addEventListener("input", show);
     select.addEventListener("change", show);
 
-    container.replaceChildren(make(
-      "div", { class: "gw-scrub", role: "group", "aria-labelledby": `${id}-title` },
-      make("p", { class: "gw-scrub-title", id: `${id}-title` }, "Move through training"),
+    const element = make(
+      "div", { class: "gw-scrub" },
       make(
-        "div", { class: "gw-scrub-controls" },
+        "div", { class: "gw-row" },
         playButton(range, show), make("label", { for: range.id }, "epoch"), range,
       ),
       chart.element,
-      make(
-        "div", { class: "gw-scrub-controls" },
-        make("label", { for: select.id }, "next character"), select,
-      ),
+      make("div", { class: "gw-row" }, make("label", { for: select.id }, "next character"), select),
       make("p", { class: "gw-scrub-sample" }, make("span", {}, PROMPT), written),
       make("div", { class: "gw-scrub-maps" }, gates.element, states.element),
-      make("p", { class: "gw-scrub-note" },
+      make("p", { class: "gw-hint" },
         "One row for each of the 32 units, one column for each character read."),
       region,
-    ));
+    );
+    const reset = () => {
+      range.value = String(last);
+      select.selectedIndex = 0;
+      range.dispatchEvent(new Event("input")); // which pauses, too
+    };
     show();
     say(""); // a page that opens is quiet
+    return { element, reset };
   }
 
   (root.gruWidgets ??= {}).scrubber = scrubber;

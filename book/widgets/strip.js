@@ -2,12 +2,13 @@
  * Two widgets around the network with 256 units: the gate strip, which shows all gates and states
  * over a text, and "Two GRUs", which compares the two places of the reset gate.
  *
- * A classic script. It needs gru.js, parts.js and strip.css.
+ * A classic script. It needs gru.js, parts.js, frame.css and strip.css.
  */
 (function (root) {
   "use strict";
 
-  const { COLOURS, make, announcer, decimals, mean, onTheme, gradient, paint } = root.gruParts;
+  const { COLOURS, make, announcer, still, clamp, decimals, mean, onTheme, gradient, paint } =
+    root.gruParts;
 
   /** Width of one character's column, in pixels; strip.css has it as --gw-column. */
   const COLUMN = 10;
@@ -17,11 +18,24 @@
   const LONGEST = 100;
   const SHOWN = 8;
 
+  /** Of the maps, these are open at the start. */
+  const OPEN = "zh";
   const MAPS = [
-    { symbol: "z", title: "update gate z (1 keeps)", colours: "gate" },
-    { symbol: "r", title: "reset gate r (0 hides)", colours: "gate" },
-    { symbol: "n", title: "candidate n", colours: "value" },
-    { symbol: "h", title: "state h", colours: "value" },
+    { symbol: "z", title: "update gate z (1 keeps)" },
+    { symbol: "r", title: "reset gate r (0 hides)" },
+    { symbol: "n", title: "candidate n" },
+    { symbol: "h", title: "state h" },
+  ];
+
+  /** Characters and units on either side of the one in the middle of a lens. */
+  const AROUND = 5;
+
+  const EXAMPLES = [
+    { label: "as in the book", text: "the time traveller for so it will be convenient to speak of him" },
+    { label: "misquoted", text: "the time traveller for so it would be easier to call him" },
+    { label: "about something else", text: "yesterday i bought a loaf of bread and two green apples" },
+    { label: "one letter", text: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
+    { label: "in Latin", text: "gallia est omnis divisa in partes tres quarum unam incolunt belgae" },
   ];
 
   const SORTS = [
@@ -48,6 +62,8 @@
   ];
 
   const WRITE = 40, CONTINUE = 50;
+  /** Milliseconds from one written character to the next, and of work in one frame. */
+  const PACE = 50, BUDGET = 8;
   let widgets = 0;
 
   // Words and numbers
@@ -77,11 +93,6 @@
     return Math.min(LONGEST, Math.LN2 / Math.abs(Math.log(z)));
   }
 
-  /** @param {number} value @param {number} least @param {number} most */
-  function clamp(value, least, most) {
-    return Math.max(least, Math.min(most, value));
-  }
-
   // Elements
 
   /**
@@ -92,7 +103,7 @@
    */
   function textField(id, value, length) {
     const input = make("input", {
-      id, type: "text", value, maxlength: length, class: "gw-strip-text",
+      id, type: "text", value, maxlength: length,
       autocomplete: "off", autocapitalize: "off", spellcheck: "false",
       "aria-describedby": `${id}-hint`,
     });
@@ -103,7 +114,7 @@
       element: make("div", {},
         make("label", { for: id }, "Text to read"),
         input,
-        make("p", { id: `${id}-hint`, class: "gw-strip-hint" }, hint)),
+        make("p", { id: `${id}-hint`, class: "gw-hint" }, hint)),
     };
   }
 
@@ -127,20 +138,25 @@
     }
   }
 
-  /** A map of numbers in colour: a column for each character, a row for each unit. */
+  /** A map of numbers in colour: a column for each character, a pixel's row for each unit. */
   class HeatMap {
     /**
      * @param {string} title
-     * @param {"gate" | "value"} colours
+     * @param {"z" | "r" | "n" | "h"} kind  of its colours
      */
-    constructor(title, colours) {
-      this.kind = colours;
+    constructor(title, kind) {
+      this.kind = kind;
       this.canvas = make("canvas", { class: "gw-strip-canvas", role: "img" });
       this.title = make("span", {}, title);
       this.lane = make("div", { class: "gw-strip-lane gw-strip-map" }, this.canvas);
       this.caption = make("p", { class: "gw-strip-caption" }, this.title,
-        make("span", { class: `gw-strip-scale gw-strip-scale-${colours}` },
-          COLOURS[colours].least === 0 ? "0" : "−1", make("i"), "1"));
+        make("span", { class: "gw-strip-scale" }, COLOURS[kind].least === 0 ? "0" : "−1",
+          make("i", { class: "gw-inked", style: `background: var(--gw-${kind})` }), "1"));
+    }
+
+    /** @param {boolean} open */
+    show(open) {
+      this.caption.hidden = this.lane.hidden = !open;
     }
 
     /**
@@ -150,7 +166,7 @@
     draw(columns, order) {
       const { canvas } = this;
       paint(canvas, columns, order, this.kind);
-      canvas.style.width = `${COLUMN * canvas.width}px`;
+      Object.assign(canvas.style, { width: `${COLUMN * canvas.width}px`, height: `${order.length}px` });
       canvas.setAttribute("aria-label", this.describe(columns));
     }
 
@@ -180,36 +196,65 @@
       this.steps = [];
     }
 
-    /** @param {string} text */
-    read(text) {
+    /** Read a text; one may pause after each character. @param {string} text */
+    *reading(text) {
       let same = 0;
       while (same < this.text.length && this.text[same] === text[same]) same++;
-      const steps = this.steps.slice(0, same);
+      this.steps = this.steps.slice(0, same);
+      this.text = text.slice(0, same);
       for (const character of text.slice(same)) {
-        const state = steps.at(-1)?.h ?? this.network.begin();
-        steps.push(this.network.step(character, state, this.reset));
+        const state = this.steps.at(-1)?.h ?? this.network.begin();
+        this.steps.push(this.network.step(character, state, this.reset));
+        this.text += character;
+        yield;
       }
-      this.text = text;
-      this.steps = steps;
-      return steps;
+    }
+
+    /** @param {string} text @returns {object[]}  the steps */
+    read(text) {
+      finish(this.reading(text));
+      return this.steps;
     }
 
     /**
-     * Go on from a text, as gru.GRU's write does.
+     * Go on from a text, as gru.GRU's write does; one may pause after each character.
      * @param {string} text  at least one character
      * @param {number} length
      * @param {number} [temperature]
      * @param {() => number} [random]
-     * @returns {string}  the added characters
+     * @returns {Generator<void, string>}  the added characters
      */
-    write(text, length, temperature = 0, random = Math.random) {
+    *writing(text, length, temperature = 0, random = Math.random) {
       let added = "";
       while (added.length < length) {
-        const { logits } = this.read(text + added).at(-1);
-        const token = this.network.tokens[root.gru.choose(logits, temperature, random)];
-        added += token.length === 1 ? token : " ";
+        yield* this.reading(text + added);
+        const token = root.gru.choose(this.steps.at(-1).logits, temperature, random);
+        const character = this.network.tokens[token];
+        added += character.length === 1 ? character : " ";
       }
       return added;
+    }
+  }
+
+  /** Do all of a work that may pause. @param {Generator} work */
+  function finish(work) {
+    for (;;) {
+      const { done, value } = work.next();
+      if (done) return value;
+    }
+  }
+
+  /** Does a work that may pause, a little in each frame; a new one takes the place of the old. */
+  class InFrames {
+    /** @param {Generator} work */
+    start(work) {
+      cancelAnimationFrame(this.frame);
+      const goOn = () => {
+        const until = performance.now() + BUDGET;
+        while (performance.now() < until) if (work.next().done) return;
+        this.frame = requestAnimationFrame(goOn);
+      };
+      this.frame = requestAnimationFrame(goOn);
     }
   }
 
@@ -229,11 +274,11 @@
      * @param {object} entry  of the model
      * @param {Reader} reader
      * @param {(text: string) => void} say
+     * @param {() => void} grown  called when characters were written
      */
-    constructor(id, entry, reader, say) {
-      Object.assign(this, { entry, reader, say, text: "", written: "" });
-      this.button = make("button", { id: `${id}-write`, type: "button", class: "gw-strip-button" },
-        "Write on");
+    constructor(id, entry, reader, say, grown) {
+      Object.assign(this, { entry, reader, say, grown, text: "", written: "", timer: 0, left: 0 });
+      this.button = make("button", { id: `${id}-write`, type: "button" }, "Write on");
       this.temperature = make("input", {
         id: `${id}-temperature`, type: "range", min: 0, max: 1.5, step: 0.1, value: 1,
       });
@@ -247,27 +292,26 @@
         "aria-label": "Written text",
       });
       this.counts = STEPS.map(() => make("span", { class: "gw-strip-count" }));
-      this.element = make("div", {}, this.controls(id), this.output, this.legend());
-      this.button.addEventListener("click", () => this.write());
-      this.temperature.addEventListener("input", () => this.showTemperature());
-      this.seed.addEventListener("input", () => this.clear(this.text));
-      this.showTemperature();
-    }
-
-    /** @param {string} id */
-    controls(id) {
-      return make("div", { class: "gw-strip-controls" },
+      this.controls = make("div", { class: "gw-row" },
         this.button,
-        make("span", { class: "gw-strip-control" },
+        make("span", { class: "gw-row" },
           make("label", { for: `${id}-temperature` }, "Temperature"), this.temperature, this.heat),
-        make("span", { class: "gw-strip-control" },
+        make("span", { class: "gw-row" },
           make("label", { for: `${id}-seed` }, "Seed"), this.seed));
+      this.element = make("div", {}, this.output, this.legend());
+      this.button.addEventListener("click", () => this.timer ? this.stop() : this.write());
+      this.temperature.addEventListener("input", () => this.showTemperature());
+      this.seed.addEventListener("input", () => {
+        this.clear(this.text);
+        this.grown();
+      });
+      this.showTemperature();
     }
 
     legend() {
       const items = STEPS.map(({ label }, step) => make("li", {},
         make("span", { class: `gw-strip-match-${step}` }, label), ": ", this.counts[step]));
-      return make("div", { class: "gw-strip-legend" },
+      return make("div", { class: "gw-strip-legend gw-hint" },
         "Characters written, by the longest piece around them, yours included, that occurs in " +
         "the training text:",
         make("ul", {}, ...items));
@@ -275,27 +319,57 @@
 
     showTemperature() {
       const value = this.temperature.valueAsNumber;
-      const words = value === 0 ? "0, takes the likeliest" : value.toFixed(1);
-      this.heat.textContent = words;
-      this.temperature.setAttribute("aria-valuetext", words);
+      this.heat.textContent = value.toFixed(1);
+      this.temperature.setAttribute("aria-valuetext",
+        value === 0 ? "0, takes the likeliest" : value.toFixed(1));
     }
 
     /** Begin again, from another text. @param {string} text */
     clear(text) {
+      this.halt();
       this.text = text;
       this.written = "";
       this.random = root.gru.randomFrom(Math.trunc(this.seed.valueAsNumber || 0));
       this.show();
     }
 
+    /** Write characters one by one, or at once for a reader who wants less motion. */
     write() {
       if (!this.text) {
         this.say(this.output.textContent);
         return;
       }
-      const all = this.text + this.written;
-      const added = this.reader.write(all, WRITE, this.temperature.valueAsNumber, this.random);
-      this.written += added;
+      this.left = WRITE;
+      if (still()) {
+        this.add(WRITE);
+        this.stop();
+        return;
+      }
+      this.button.textContent = "Stop";
+      this.timer = setInterval(() => {
+        this.add(1);
+        if (!this.left) this.stop();
+      }, PACE);
+    }
+
+    /** @param {number} length */
+    add(length) {
+      this.left -= length;
+      this.written += finish(this.reader.writing(this.text + this.written, length,
+        this.temperature.valueAsNumber, this.random));
+      this.show();
+      this.grown();
+    }
+
+    halt() {
+      clearInterval(this.timer);
+      this.timer = 0;
+      this.button.textContent = "Write on";
+    }
+
+    stop() {
+      this.halt();
+      const added = this.written.slice(this.written.length - WRITE + this.left);
       const counts = this.show();
       this.say(`Wrote: ${added}. Of ${this.written.length} characters written, ` +
         `${counts[3]} stand in pieces of 24 and more.`);
@@ -331,28 +405,54 @@
     }
   }
 
-  /** Shows the numbers of one unit at one character, and what comes next. */
+  /** Shows one unit at one character: through lenses, in numbers, over the text, and what is next. */
   class Panel {
-    constructor() {
+    /** @param {(right: number, down: number) => void} move  called when a lens is pressed */
+    constructor(move) {
       this.title = make("p", { class: "gw-strip-title" });
       this.numbers = MAPS.map(() => make("dd"));
+      this.lenses = MAPS.map(() => make("canvas", { "aria-hidden": "true" }));
       this.chart = make("svg:svg", {
         class: "gw-strip-chart", role: "img", preserveAspectRatio: "none",
       });
       const next = make("p", { class: "gw-strip-title" }, "Likeliest next characters");
       this.bars = Array.from({ length: SHOWN }, () => ({
-        name: make("span"), bar: make("i"), share: make("span"),
+        name: make("span"), bar: make("i", { class: "gw-inked" }), share: make("span"),
       }));
+      this.lens = make("div", { class: "gw-strip-lens" }, this.title, this.list());
       this.element = make("div", { class: "gw-strip-panel" },
-        make("div", { class: "gw-strip-unit" }, this.title, this.list(), this.plot()),
+        make("div", { class: "gw-strip-unit" },
+          make("p", { class: "gw-strip-title" }, "This unit over the text"), this.plot()),
         make("div", { class: "gw-strip-next" }, next,
           make("ol", {}, ...this.bars.map(({ name, bar, share }) =>
             make("li", {}, name, make("span", { class: "gw-strip-track" }, bar), share)))));
+      this.lens.addEventListener("click", (event) => {
+        if (!this.lenses.includes(event.target)) return;
+        const { left, top, width } = event.target.getBoundingClientRect();
+        const cell = width / (2 * AROUND + 1);
+        move(Math.floor((event.clientX - left) / cell) - AROUND,
+          Math.floor((event.clientY - top) / cell) - AROUND);
+      });
     }
 
+    /** The numbers, each with its lens. */
     list() {
-      return make("dl", {}, ...MAPS.map(({ symbol }, i) =>
-        make("div", {}, make("dt", {}, symbol), this.numbers[i])));
+      return make("dl", {}, ...MAPS.map(({ symbol }, i) => make("div", {},
+        make("dt", {}, symbol), this.numbers[i],
+        make("dd", { class: "gw-strip-glass" }, this.lenses[i]))));
+    }
+
+    /**
+     * Show the neighbourhood of a unit at a character.
+     * @param {object[]} steps @param {number} at @param {number[]} order @param {number} rank
+     */
+    magnify(steps, at, order, rank) {
+      const across = Array.from({ length: 2 * AROUND + 1 }, (_, i) => i - AROUND);
+      const rows = across.map((down) => order[rank + down] ?? -1);
+      MAPS.forEach(({ symbol }, i) => {
+        const columns = across.map((right) => steps[at + right]?.[symbol] ?? []);
+        paint(this.lenses[i], columns, rows, symbol);
+      });
     }
 
     plot() {
@@ -381,7 +481,7 @@
       const values = MAPS.map(({ symbol }) => step ? decimals(step[symbol][unit]) : "–");
       this.numbers.forEach((element, i) => { element.textContent = values[i]; });
       this.draw(steps, at, unit);
-      const likeliest = this.rank(step, tokens);
+      const likeliest = this.likeliest(step, tokens);
       if (!step) return this.title.textContent;
       return `${this.title.textContent}: ` +
         `${MAPS.map(({ symbol }, i) => `${symbol} ${values[i]}`).join(", ")}. ` +
@@ -421,7 +521,7 @@
      * @param {string[]} tokens
      * @returns {string}  the first one in words
      */
-    rank(step, tokens) {
+    likeliest(step, tokens) {
       const shares = step ? root.gru.softmax(step.logits) : [];
       const order = Array.from(shares.keys()).sort((a, b) => shares[b] - shares[a]);
       this.bars.forEach(({ name, bar, share }, i) => {
@@ -434,6 +534,120 @@
     }
   }
 
+  /**
+   * Shows which earlier characters drive the prediction after one: behind each letter the size of
+   * the gradient of the loss of what comes next, with respect to the letter's one-hot input. Such an
+   * input always sums to 1, so that the mean over the tokens is taken off first: what is left is
+   * what an exchange of characters can change. On demand each one is exchanged.
+   */
+  class Influence {
+    /** @param {object} network  a gru.GRU */
+    constructor(network) {
+      this.network = network;
+      this.frames = new InFrames();
+      this.shades = make("svg:svg", {
+        class: "gw-strip-shades", "aria-hidden": "true", preserveAspectRatio: "none",
+      });
+      this.chart = make("svg:svg", {
+        class: "gw-strip-losses", role: "img", preserveAspectRatio: "none", height: 32,
+      });
+      this.caption = make("p", { class: "gw-strip-caption" },
+        "change of the loss if a space stood there, or an e for a space");
+      this.button = make("button", { type: "button", "aria-pressed": "false" },
+        "Exchange each character");
+      this.words = make("p", { class: "gw-strip-words" });
+      this.element = make("div", {},
+        make("p", { class: "gw-strip-title" }, "Which earlier characters drive this prediction?"),
+        this.words, this.button);
+      this.button.addEventListener("click", () => this.exchange(this.chart.style.display === "none"));
+      this.exchange(false);
+    }
+
+    /** Exchange characters, or stop doing so. @param {boolean} on */
+    exchange(on) {
+      this.button.setAttribute("aria-pressed", String(on));
+      this.chart.style.display = on ? "" : "none";
+      this.caption.hidden = !on;
+      if (this.text !== undefined) this.look(this.text, this.steps, this.at);
+    }
+
+    /** @param {string} text @param {object[]} steps @param {number} at */
+    look(text, steps, at) {
+      Object.assign(this, { text, steps, at });
+      this.frames.start(this.work());
+    }
+
+    *work() {
+      const { text, at, network } = this, steps = this.steps.slice(0, at + 1);
+      const last = steps.at(-1)?.logits, sizes = new Array(steps.length).fill(0);
+      if (!last) {
+        this.words.textContent = "There is no character yet.";
+        this.drawShades(sizes);
+        return;
+      }
+      const follows = network.ids.get(text[at + 1]), likeliest = last.indexOf(Math.max(...last));
+      const target = follows ?? likeliest;
+      let place = at;
+      for (const gradient of network.backward(steps, target)) {
+        const middle = mean(gradient);
+        sizes[place--] = Math.hypot(...gradient.map((value) => value - middle));
+        yield;
+      }
+      this.drawShades(sizes);
+      this.words.textContent = this.describe(sizes, target, follows === undefined);
+      if (this.caption.hidden) return;
+      const loss = (/** @type {Float64Array} */ logits) =>
+        -Math.log(root.gru.softmax(logits)[target]);
+      const changes = new Array(steps.length).fill(0);
+      for (place = at; place >= 0; place--) {
+        let step, state = steps[place - 1]?.h ?? network.begin();
+        for (const character of (text[place] === " " ? "e" : " ") + text.slice(place + 1, at + 1)) {
+          step = network.step(character, state);
+          state = step.h;
+          yield;
+        }
+        changes[place] = loss(step.logits) - loss(last);
+        this.drawChanges(changes);
+      }
+    }
+
+    /** @param {number[]} sizes @param {number} target @param {boolean} guessed */
+    describe(sizes, target, guessed) {
+      const { text, at, network } = this;
+      const name = (/** @type {string} */ token) => token === " " ? "a space" : `“${spell(token)}”`;
+      const share = root.gru.softmax(this.steps[at].logits)[target];
+      const order = Array.from(sizes.keys()).sort((a, b) => sizes[b] - sizes[a]).slice(0, 3);
+      const most = order.map((place) => `${name(text[place])} ${at === place ? "itself"
+        : `${at - place} before it`}`);
+      return `${guessed ? "The likeliest character" : "What comes"} after ${name(text[at])} is ` +
+        `${name(network.tokens[target])}: a loss of ${decimals(-Math.log(share))} nats. ` +
+        `Its gradient is largest for ${most.join(", ")}. The shades behind the text show all.`;
+    }
+
+    /** @param {number[]} sizes */
+    drawShades(sizes) {
+      const most = Math.max(...sizes, 1e-30);
+      this.shades.setAttribute("viewBox", `0 0 ${Math.max(1, sizes.length)} 1`);
+      this.shades.style.width = `${COLUMN * sizes.length}px`;
+      this.shades.replaceChildren(...sizes.map((size, x) => make("svg:rect", {
+        x, y: 1 - size / most, width: 1, height: size / most, "fill-opacity": size / most,
+      })));
+    }
+
+    /** @param {number[]} changes */
+    drawChanges(changes) {
+      const most = Math.max(...changes, 0.1), least = Math.min(...changes, -0.02 * most);
+      this.chart.setAttribute("viewBox", `0 ${-most} ${changes.length} ${most - least}`);
+      this.chart.style.width = `${COLUMN * changes.length}px`;
+      this.chart.replaceChildren(...changes.map((change, x) => make("svg:rect", {
+        x: x + 0.1, y: -Math.max(change, 0), width: 0.8, height: Math.abs(change), class: "gw-inked",
+      })));
+      const place = changes.indexOf(Math.max(...changes));
+      this.chart.setAttribute("aria-label", "Change of the loss if a character is exchanged: largest " +
+        `for “${spell(this.text[place])}”, character ${place + 1}, by ${decimals(changes[place])} nats.`);
+    }
+  }
+
   /** The gate strip. */
   class Strip {
     /** @param {object} entry  of the model */
@@ -443,78 +657,142 @@
       this.units = Array.from({ length: entry.numHiddens }, (_, unit) => unit);
       this.reader = new Reader(network(entry));
       this.live = announcer();
-      this.field = textField(`${id}-text`,
-        "the time traveller for so it will be convenient to speak of him", 120);
-      this.writer = new Writer(id, entry, this.reader, this.live.say);
-      this.maps = MAPS.map(({ title, colours }) => new HeatMap(title, colours));
-      this.panel = new Panel();
+      this.field = textField(`${id}-text`, EXAMPLES[0].text, 120);
+      this.writer = new Writer(id, entry, this.reader, this.live.say, () => this.grow());
+      this.maps = MAPS.map(({ title, symbol }) => new HeatMap(title, symbol));
+      this.panel = new Panel((right, down) => this.move(right, down));
+      this.influence = new Influence(this.reader.network);
       this.letters = make("div", { class: "gw-strip-lane gw-strip-letters" });
       this.region = this.makeRegion(id);
-      this.sort = this.makeSort(id);
+      this.sort = make("select", { id: `${id}-sort` },
+        ...SORTS.map(({ value, label }) => make("option", { value }, label)));
+      this.toggles = MAPS.map(({ symbol, title }) => make("button", {
+        type: "button", "aria-label": title, class: "gw-strip-toggle",
+        style: `--gw-hue: var(--gw-${symbol})`,
+      }, symbol, make("i", { class: "gw-inked" })));
       this.element = make("div", { class: "gw-strip" },
-        this.field.element, this.writer.element, this.sortRow(id), this.region,
-        this.panel.element, this.live.element);
-      this.at = START - 1;
-      this.unit = entry.numHiddens / 2;
+        this.field.element, this.examples(), this.writer.controls, this.choices(),
+        make("div", {}, this.region, this.panel.lens),
+        this.influence.element, this.panel.element, this.writer.element, this.hints(id), this.live.element);
+      this.begin();
       this.listen();
       this.read();
       this.live.say(""); // a page that opens is quiet
     }
 
-    /** @param {string} id */
-    makeSort(id) {
-      return make("select", { id: `${id}-sort`, "aria-describedby": `${id}-sort-hint` },
-        ...SORTS.map(({ value, label }) => make("option", { value }, label)));
+    /** What is chosen at the start. */
+    begin() {
+      this.at = START - 1;
+      this.unit = this.units.length / 2;
+      this.sort.value = SORTS[0].value;
+      MAPS.forEach(({ symbol }, i) => this.open(i, OPEN.includes(symbol)));
+      this.influence.exchange(false);
+    }
+
+    reset() {
+      this.field.input.value = EXAMPLES[0].text;
+      this.writer.temperature.value = this.writer.seed.value = "1";
+      this.writer.showTemperature();
+      this.begin();
+      this.read();
+    }
+
+    examples() {
+      return make("div", { class: "gw-row gw-strip-examples", role: "group", "aria-label": "Examples" },
+        ...EXAMPLES.map(({ label, text }) => {
+          const button = make("button", { type: "button" }, label);
+          button.addEventListener("click", () => this.type(text));
+          return button;
+        }));
+    }
+
+    choices() {
+      return make("div", { class: "gw-row" },
+        make("span", { class: "gw-row", role: "group", "aria-label": "Maps" }, "Maps", ...this.toggles),
+        make("span", { class: "gw-row" },
+          make("label", { for: this.sort.id }, "Order of the units"), this.sort));
     }
 
     /** @param {string} id */
-    sortRow(id) {
-      return make("div", { class: "gw-strip-sort" },
-        make("label", { for: `${id}-sort` }, "Order of the 256 rows"), this.sort,
-        make("p", { id: `${id}-sort-hint`, class: "gw-strip-hint" },
-          "At an update gate z, half of a unit’s value is left after ln 2 ÷ −ln z characters. " +
-          `This is taken as at most ${LONGEST} and averaged over the text.`),
-        make("p", { id: `${id}-keys`, class: "gw-strip-hint" },
-          "Point at the maps or tap them. On the keyboard, left and right choose the character, " +
-          "up and down the unit."));
+    hints(id) {
+      return make("div", { class: "gw-hint" },
+        make("p", { id: `${id}-keys` },
+          "Point at the maps or tap them; a tap into a lens goes to a unit beside. On the keyboard, " +
+          "left and right choose the character, up and down the unit, page up and page down " +
+          "sixteen units."),
+        make("p", {},
+          "At an update gate z, half of a unit’s value is left after ln 2 ÷ −ln z characters; the " +
+          `order takes this as at most ${LONGEST} and averages it over the text.`));
     }
 
     /** @param {string} id */
     makeRegion(id) {
       const region = scroller("Gates and state: a column a character, a row a unit",
-        this.letters, ...this.maps.flatMap(({ caption, lane }) => [caption, lane]));
+        this.letters, this.influence.caption, this.influence.chart, ...this.maps.flatMap(({ caption, lane }) => [caption, lane]));
       region.id = `${id}-maps`;
       region.setAttribute("aria-describedby", `${id}-keys`);
       return region;
     }
 
     listen() {
-      this.field.input.addEventListener("input", () => {
-        this.at = Infinity;
-        this.read();
-        this.reveal();
-      });
+      this.field.input.addEventListener("input", () => this.type(this.field.input.value));
       this.sort.addEventListener("change", () => {
         this.draw();
         this.select(this.at, this.unit);
-        this.live.say(`Rows ordered ${this.sort.selectedOptions[0].textContent}.`);
+        this.live.say(`Units ordered ${this.sort.selectedOptions[0].textContent}.`);
       });
+      this.toggles.forEach((toggle, i) => toggle.addEventListener("click", () => {
+        this.open(i, toggle.getAttribute("aria-pressed") !== "true");
+        this.draw();
+      }));
       this.region.addEventListener("click", (event) => this.point(event));
       this.region.addEventListener("pointermove", (event) => {
-        if (event.pointerType === "mouse") this.point(event);
+        if (event.pointerType === "mouse") this.point(event, false);
       });
       this.region.addEventListener("keydown", (event) => this.key(event));
-      onTheme(() => this.draw());
+      onTheme(() => {
+        this.draw();
+        this.select(this.at, this.unit, false);
+      });
+    }
+
+    /** Open or close a map. @param {number} i @param {boolean} open */
+    open(i, open) {
+      this.toggles[i].setAttribute("aria-pressed", String(open));
+      this.maps[i].show(open);
+    }
+
+    /** Read another text, and go to its end. @param {string} text */
+    type(text) {
+      if (this.field.input.value !== text) this.field.input.value = text;
+      this.at = Infinity;
+      this.read();
+      this.reveal();
     }
 
     /** Read the text of the field. */
     read() {
-      this.text = clean(this.field.input.value, 120);
+      this.typed = clean(this.field.input.value, 120);
+      this.writer.clear(this.typed);
+      this.update();
+    }
+
+    /** Show what is read and what was written after it. */
+    update() {
+      const { written } = this.writer;
+      this.text = this.typed + written;
       this.steps = this.reader.read(this.text);
-      this.letters.textContent = this.text;
-      this.writer.clear(this.text);
+      this.letters.replaceChildren(this.influence.shades, this.typed, make("b", {}, written));
       this.draw();
       this.select(this.at, this.unit);
+    }
+
+    /** Follow what is written. */
+    grow() {
+      this.at = Infinity;
+      this.update();
+      this.live.say(""); // the writer speaks at its end
+      this.reveal();
     }
 
     /** Draw the maps. */
@@ -522,51 +800,61 @@
       colourLegends(this.element);
       this.order = this.sorted();
       MAPS.forEach(({ symbol }, i) => {
-        this.maps[i].draw(this.steps.map((step) => step[symbol]), this.order);
+        if (!this.maps[i].lane.hidden) {
+          this.maps[i].draw(this.steps.map((step) => step[symbol]), this.order);
+        }
       });
     }
 
-    /** @returns {number[]}  the units from the top */
+    /** @returns {number[]}  the units from the top; what is written does not stir them */
     sorted() {
       const { score } = SORTS.find(({ value }) => value === this.sort.value);
-      const scores = this.units.map((unit) => mean(this.steps.map(({ z }) => score(z[unit]))));
-      return this.steps.length ? this.units.slice().sort((a, b) => scores[b] - scores[a])
-        : this.units;
+      const steps = this.steps.slice(0, this.typed.length);
+      const scores = this.units.map((unit) => mean(steps.map(({ z }) => score(z[unit]))));
+      return steps.length ? this.units.slice().sort((a, b) => scores[b] - scores[a]) : this.units;
     }
 
-    /** @param {number} at  the character @param {number} unit */
-    select(at, unit) {
+    /** @param {number} at  the character @param {number} unit @param {boolean} [aloud] */
+    select(at, unit, aloud = true) {
       this.at = clamp(at, 0, Math.max(0, this.text.length - 1));
       this.unit = unit;
-      const row = (this.order.indexOf(unit) + 0.5) / this.order.length;
-      this.region.classList.toggle("gw-strip-empty", !this.text);
+      const rank = this.order.indexOf(unit);
+      this.element.classList.toggle("gw-strip-empty", !this.text);
       this.region.style.setProperty("--gw-at", String(this.at));
-      this.region.style.setProperty("--gw-row", `${100 * row}%`);
-      this.live.say(this.panel.show(this.text, this.steps, this.at, unit, this.tokens));
+      this.region.style.setProperty("--gw-row", String(rank));
+      this.panel.magnify(this.steps, this.at, this.order, rank);
+      const words = this.panel.show(this.text, this.steps, this.at, unit, this.tokens);
+      this.influence.look(this.text, this.steps, this.at);
+      if (aloud) this.live.say(words);
     }
 
-    /** Select what is under the pointer. @param {PointerEvent} event */
-    point(event) {
+    /** Select another, so many characters and rows away. @param {number} right @param {number} down */
+    move(right, down) {
+      const rank = this.order.indexOf(this.unit) + down;
+      this.select(this.at + right, this.order[clamp(rank, 0, this.order.length - 1)]);
+      this.reveal();
+    }
+
+    /** Select what is under the pointer. @param {PointerEvent} event @param {boolean} [aloud] */
+    point(event, aloud = true) {
       const lane = event.target.closest(".gw-strip-lane");
       if (!lane) return;
-      const { left, top, height } = lane.getBoundingClientRect(), last = this.order.length - 1;
+      const { left, top } = lane.getBoundingClientRect(), last = this.order.length - 1;
       const rank = lane === this.letters ? this.order.indexOf(this.unit)
-        : Math.floor((event.clientY - top) / height * this.order.length);
-      this.select(Math.floor((event.clientX - left) / COLUMN), this.order[clamp(rank, 0, last)]);
+        : Math.floor(event.clientY - top);
+      const at = Math.floor((event.clientX - left) / COLUMN);
+      this.select(at, this.order[clamp(rank, 0, last)], aloud);
     }
 
     /** @param {KeyboardEvent} event */
     key(event) {
-      const rank = this.order.indexOf(this.unit), last = this.order.length - 1;
-      const to = {
-        ArrowLeft: [this.at - 1, rank], ArrowRight: [this.at + 1, rank],
-        ArrowUp: [this.at, rank - 1], ArrowDown: [this.at, rank + 1],
-        Home: [0, rank], End: [Infinity, rank],
+      const by = {
+        ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+        PageUp: [0, -16], PageDown: [0, 16], Home: [-Infinity, 0], End: [Infinity, 0],
       }[event.key];
-      if (!to || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
-      this.select(to[0], this.order[clamp(to[1], 0, last)]);
-      this.reveal();
+      this.move(...by);
     }
 
     /** Scroll the selected character into view. */
@@ -588,7 +876,7 @@
     chart.setAttribute("viewBox", `0 0 ${Math.max(1, values.length)} 2`);
     chart.style.width = `${COLUMN * Math.max(1, values.length)}px`;
     chart.replaceChildren(...values.map((value, x) =>
-      make("svg:rect", { x: x + 0.1, y: 2 - value, width: 0.8, height: value })));
+      make("svg:rect", { x: x + 0.1, y: 2 - value, width: 0.8, height: value, class: "gw-inked" })));
     chart.setAttribute("aria-label", values.length
       ? `Largest difference at each of ${values.length} characters: from ` +
         `${decimals(Math.min(...values))} to ${decimals(Math.max(...values))}.`
@@ -611,12 +899,13 @@
     constructor(entry) {
       const id = `gw-two-${++widgets}`, gru = network(entry);
       this.units = Array.from({ length: entry.numHiddens }, (_, unit) => unit);
+      this.frames = new InFrames();
       this.readers = RESETS.map(({ value }) => new Reader(gru, value));
       this.live = announcer();
       this.field = textField(`${id}-text`, "time traveller", 60);
       this.summary = make("p", { id: `${id}-summary`, class: "gw-two-summary" });
       this.lines = RESETS.map(() => make("div", { class: "gw-strip-letters gw-two-line" }));
-      this.map = new HeatMap("state h", "value");
+      this.map = new HeatMap("state h", "h");
       this.chart = make("svg:svg", {
         class: "gw-two-bars", role: "img", preserveAspectRatio: "none",
       });
@@ -626,11 +915,22 @@
       this.region = this.makeRegion(id);
       this.element = make("div", { class: "gw-strip gw-two" },
         this.field.element, this.summary, this.choice(), this.region, this.live.element);
-      this.field.input.addEventListener("input", () => this.read());
+      this.field.input.addEventListener("input", () => this.begin());
       this.radios.forEach((radio) => radio.addEventListener("change", () => this.choose()));
       onTheme(() => this.draw());
-      this.read();
+      finish(this.read());
       this.live.say("");
+    }
+
+    reset() {
+      this.field.input.value = "time traveller";
+      this.radios[0].checked = true;
+      this.begin();
+    }
+
+    /** Read the text of the field, a little in each frame, so that typing never waits. */
+    begin() {
+      this.frames.start(this.read());
     }
 
     choice() {
@@ -654,12 +954,15 @@
       return region;
     }
 
-    /** Read the text of the field with both, and go on from it. */
-    read() {
-      this.text = clean(this.field.input.value, 60);
-      this.added = this.readers.map((reader) => this.text && reader.write(this.text, CONTINUE));
-      const first = this.text + this.added[0];
-      this.steps = this.readers.map((reader) => reader.read(first));
+    /** Read the text of the field with both, go on from it, and show that; one may pause. */
+    *read() {
+      const text = clean(this.field.input.value, 60), added = [], steps = [];
+      for (const reader of this.readers) added.push(text && (yield* reader.writing(text, CONTINUE)));
+      for (const reader of this.readers) {
+        yield* reader.reading(text + added[0]);
+        steps.push(reader.steps);
+      }
+      Object.assign(this, { text, added, steps });
       this.differences = this.steps[0].map((step, i) => difference(step, this.steps[1][i]));
       this.part = parting(this.added);
       this.lines.forEach((line, i) => line.replaceChildren(...this.pieces(this.added[i])));
@@ -706,21 +1009,18 @@
 
   /**
    * The gate strip: gates, candidate and state of all units over a text.
-   * @param {HTMLElement} container
    * @param {Record<string, object>} models  needs "gru-256"
    */
-  function strip(container, models) {
-    container.replaceChildren(new Strip(models["gru-256"]).element);
-  }
+  const strip = (models) => made(new Strip(models["gru-256"]));
 
   /**
    * Two GRUs: the same weights with the reset gate after the product and before it.
-   * @param {HTMLElement} container
    * @param {Record<string, object>} models  needs "gru-256"
    */
-  function two(container, models) {
-    container.replaceChildren(new Two(models["gru-256"]).element);
-  }
+  const two = (models) => made(new Two(models["gru-256"]));
+
+  const made = (/** @type {Strip | Two} */ widget) =>
+    ({ element: widget.element, reset: () => widget.reset() });
 
   Object.assign(root.gruWidgets ??= {}, { strip, two });
 })(globalThis);

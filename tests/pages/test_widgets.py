@@ -1,5 +1,6 @@
 """What a reader can try out in the pages: in a real browser, as a file and over http."""
 
+import io
 import re
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ import numpy
 import pytest
 import reference_gru as ref
 from mxnet import cpu, np
+from PIL import Image
 from tools_of_the_build import ROOT
 from visits import Visit
 
@@ -70,6 +72,37 @@ def test_its_logits_are_those_of_mxnet_and_of_numpy(gates):
             assert numpy.abs(theirs.asnumpy() - numpy.array(ours)).max() < 1e-4
 
 
+def test_its_gradient_is_that_of_pytorch_and_shows_what_drives_a_prediction(gates, torch):
+    entry = export.read(ROOT / "book" / "widgets" / "gru-256-weights.js")
+    text, tokens = entry["text"][:61], entry["tokens"]
+    arrays = {key: torch.tensor(value) for key, value in entry["snapshots"][0]["params"].items()}
+    layer = torch.nn.GRU(len(tokens), 256)
+    for key, name in zip(("W_x", "W_h", "b_x", "b_h"), layer._flat_weights_names, strict=True):
+        getattr(layer, name).data = arrays[key].reshape(getattr(layer, name).shape)
+    ids = torch.tensor([tokens.index(character) for character in text])
+    inputs = torch.nn.functional.one_hot(ids[:-1], len(tokens)).float().requires_grad_()
+    last = layer(inputs)[0][-1]
+    logits = arrays["W_q"].reshape(len(tokens), 256) @ last + arrays["b_q"].flatten()
+    torch.nn.functional.cross_entropy(logits, ids[-1]).backward()
+    strip = gates.fill("strip")
+    ours = gates.page.evaluate(
+        """(text) => {
+          NET
+          const steps = net.read(text.slice(0, -1)), target = tokens.indexOf(text.at(-1));
+          return [...net.backward(steps, target)].reverse().map((gradient) => [...gradient]);
+        }""".replace("NET", NET),
+        text,
+    )
+    assert abs(inputs.grad.numpy() - numpy.array(ours)).max() < 1e-4 < abs(inputs.grad).max()
+    strip.get_by_label("Text to read").fill(text[:-1])
+    strip.locator("[id$=-maps]").press("ArrowLeft")
+    strip.get_by_text(f"What comes after “{text[-3]}” is a space").wait_for()
+    assert strip.locator(".gw-strip-shades rect").count() == 59
+    strip.get_by_role("button", name="Exchange each character").click()
+    gates.page.wait_for_function("document.querySelectorAll('.gw-strip-losses rect').length == 59")
+    strip.get_by_role("button", name="Reset", exact=True).click()
+
+
 def test_sampling_matching_and_unpacking(gates):
     gates.fill("strip")
     found = gates.page.evaluate(
@@ -101,11 +134,21 @@ def test_sampling_matching_and_unpacking(gates):
     assert found["refused"] == ["RangeError"] * 2
 
 
+def test_a_figure_keeps_its_name_and_caption_and_its_picture_folded(gates):
+    for name in WIDGETS:
+        figure = gates.fill(name).locator(f"figure#fig-{name}")
+        assert figure.locator("figcaption .caption-number").is_visible()
+        assert not figure.locator("img").is_visible()
+        figure.locator("summary").click()
+        assert figure.locator("img").is_visible() and figure.locator("img").get_attribute("alt")
+        figure.locator("summary").click()
+
+
 def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
     strip = gates.fill("strip")
     field = strip.get_by_label("Text to read")
     field.fill("Hello, world")
-    title = strip.locator(".gw-strip-unit .gw-strip-title")
+    title = strip.locator(".gw-strip-lens .gw-strip-title")
     assert "Character 12 of 12, “d”" in title.inner_text()
     assert strip.locator(".gw-strip-letters").text_content().replace("\xa0", " ") == "hello  world"
     before = strip.locator("dl").inner_text()
@@ -120,12 +163,43 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
         }""".replace("NET", NET)
     )
     field.fill("the ")
-    written = strip.locator("[id$=-written]")
+    written, canvas = strip.locator("[id$=-written]"), strip.locator("canvas").first
     for seed, text in zip("12", expected, strict=True):
+        gates.page.emulate_media(reduced_motion="reduce" if seed == "2" else None)
         strip.get_by_label("Seed").fill(seed)
         strip.get_by_role("button", name="Write on").click()
+        if seed == "1":  # one by one, and the maps follow
+            strip.get_by_role("button", name="Stop").wait_for()
+            strip.get_by_role("button", name="Write on").wait_for()
         assert written.text_content().replace("\xa0", " ").endswith(text)
+        assert "of 44" in title.inner_text() and canvas.get_attribute("width") == "44"
+    gates.page.emulate_media(reduced_motion=None)
     assert strip.locator(".gw-strip-next li").count() == 8
+    strip.get_by_role("button", name="one letter").click()
+    assert field.input_value() == "a" * 40
+    strip.get_by_role("button", name="Reset", exact=True).click()
+    assert "Character 18 of 63" in title.inner_text()
+
+
+def test_each_unit_has_a_pixel_that_the_pointer_reaches_in_silence(gates):
+    """So do the keys and a tap into a lens, which are spoken."""
+    strip = gates.fill("strip")
+    canvas, title = strip.locator("canvas").first, strip.locator(".gw-strip-lens .gw-strip-title")
+    canvas.evaluate("canvas => canvas.scrollIntoView({ block: 'center' })")
+    status = strip.get_by_role("status")
+    gates.page.wait_for_timeout(400)
+    before, box, seen = status.text_content(), canvas.bounding_box(), []
+    for y in range(256):
+        gates.page.mouse.move(box["x"] + 15, box["y"] + y + 0.5)
+        seen.append(int(title.inner_text().rsplit(" ", 1)[1]))
+    assert seen == list(range(1, 257))
+    gates.page.wait_for_timeout(400)
+    assert status.text_content() == before
+    strip.locator("[id$=-maps]").press("PageUp")
+    lens = strip.locator(".gw-strip-glass canvas").first
+    lens.click(position={"x": lens.bounding_box()["width"] - 2, "y": 2})
+    assert "Character 7 of" in title.inner_text() and "unit 235" in title.inner_text()
+    status.get_by_text("unit 235").wait_for(state="attached")
 
 
 def test_the_two_orders_part_where_it_says(gates):
@@ -138,6 +212,24 @@ def test_the_two_orders_part_where_it_says(gates):
     )
     part = next(i for i, (a, b) in enumerate(zip(*ours, strict=True), 1) if a != b)
     assert f"They part at character {part}" in two.inner_text()
+    steps = gates.page.evaluate(
+        """async (input) => {
+          const { step } = gru.GRU.prototype, counts = [0];
+          gru.GRU.prototype.step = function (...given) {
+            counts[0]++;
+            return step.apply(this, given);
+          };
+          input.value += "s";
+          input.dispatchEvent(new Event("input"));
+          counts.push(counts[0]); // in the event itself
+          const typed = () => input.closest(".gw-two").querySelector(".gw-two-typed").textContent;
+          while (!typed().endsWith("s")) await new Promise(requestAnimationFrame);
+          gru.GRU.prototype.step = step;
+          return counts;
+        }""",
+        two.get_by_label("Text to read").element_handle(),
+    )
+    assert steps[1] == 0 and 100 <= steps[0] <= 151  # what was typed before is not read again
     label = two.locator("canvas").first
     before = label.get_attribute("aria-label")
     two.get_by_label("before the product").check()
@@ -152,8 +244,10 @@ def test_dragging_the_epoch_moves_curve_text_and_gates(gates):
         handle.press(key)
         numbers = scrubber.locator(".gw-scrub-numbers").inner_text()
         assert numbers == handle.get_attribute("aria-valuetext")
+        written = scrubber.locator(".gw-scrub-written").inner_text()
+        assert ("␣" in written) == (key != "End") and "  " not in written
         labels = [c.get_attribute("aria-label") for c in scrubber.locator("canvas").all()]
-        seen.add((numbers, scrubber.locator(".gw-scrub-written").inner_text(), *labels))
+        seen.add((numbers, written, *labels))
     assert len(seen) == 3 and any(moment[0].startswith("epoch 500") for moment in seen)
     scrubber.get_by_role("button", name="play").click()
     playing = scrubber.locator(".gw-scrub-numbers", has_text=re.compile("^epoch 2"))
@@ -182,8 +276,63 @@ def test_the_exercises_know_when_they_are_solved(gates):
             byhand.get_by_label(f"{gate} at step {at}", exact=True).fill(value)
         assert verdict.get_attribute("data-solved") == "true"
         assert verdict.inner_text().startswith("Solved")
-        byhand.get_by_role("button", name="start again").click()
+        assert byhand.get_by_role("button", name=f"✓ {task}:").count()
+        byhand.get_by_role("button", name="Reset").click()
         assert verdict.get_attribute("data-solved") == "false"
+
+
+def test_a_finger_that_swipes_scrolls_and_taps_and_drags_set_bars(visit):
+    """A finger that rests before it moves paints, as a mouse does."""
+    went = visit("gates", viewport={"width": 360, "height": 640}, has_touch=True)
+    byhand, finger = went.fill("byhand"), went.context.new_cdp_session(went.page)
+    bars, board = byhand.locator(".gw-hand-bar-z"), byhand.locator(".gw-hand-scroll")
+
+    def touch(kind, *points):
+        points = [{"x": x, "y": y} for x, y in points]
+        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    def drag(at, right, down, rest=0):
+        box = bars.nth(at).bounding_box()
+        x, y = box["x"] + 9, box["y"] + 2
+        touch("Start", (x, y))
+        went.page.wait_for_timeout(rest)
+        for part in range(1, 11):
+            touch("Move", (x + part * right / 10, y + part * down / 10))
+            went.page.wait_for_timeout(16)
+        touch("End")
+        return bars.evaluate_all("bars => bars.map((bar) => Number(bar.control.value))")
+
+    bars.first.evaluate("bar => bar.scrollIntoView({ block: 'center' })")
+    before = went.page.evaluate("scrollY")
+    assert drag(3, 0, -80) == [0.5] * 20 and went.page.evaluate("scrollY") > before + 50
+    assert drag(3, -80, 0) == [0.5] * 20 and board.evaluate("board => board.scrollLeft") > 50
+    assert drag(7, 0, 0)[6:9] == [0.5, 1, 0.5]
+    assert drag(7, 40, 0, rest=400)[6:10] == [0.5, 1, 1, 0.5]
+    ends = [bars.nth(step).bounding_box() for step in (6, 9)]
+    for press, end in zip((went.page.mouse.down, went.page.mouse.up), ends, strict=True):
+        went.page.mouse.move(end["x"] + 9, end["y"] + end["height"] - 2)
+        press()
+    assert drag(4, 0, -80)[5:11] == [0.5, 0, 0, 0, 0, 0.5]
+
+
+MEANT = {  # what shows something by its colour alone
+    "strip": (".gw-strip-scale i", ".gw-strip-track i", "button[aria-pressed=true]"),
+    "two": (".gw-strip-scale i", "rect"),
+    "scrubber": (".gw-scrub-bar",),
+    "byhand": (".gw-hand-bar i", "button[aria-pressed=true]"),
+}
+
+
+def test_what_a_colour_means_is_seen_in_forced_colours_and_printed(gates):
+    gates.page.emulate_media(forced_colors="active")
+    for name, selectors in MEANT.items():
+        for selector in selectors:
+            found = gates.fill(name).locator(selector).first
+            image = Image.open(io.BytesIO(found.screenshot())).convert("L")
+            assert (numpy.asarray(image) != 255).mean() > 0.3, (name, selector)
+            style = found.evaluate("part => getComputedStyle(part).printColorAdjust")
+            assert style == "exact" or selector == "rect", (name, selector)
+    gates.page.emulate_media(forced_colors="none")
 
 
 @pytest.mark.parametrize("width", [1400, 768, 360])

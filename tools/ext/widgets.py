@@ -77,5 +77,6 @@ def copy_scripts(app):
 
 def setup(app):
     app.add_directive("widget", WidgetDirective)
+    app.add_css_file("widgets.css", priority=900)  # after the book's
     app.connect("builder-inited", copy_scripts)
     app.connect("doctree-resolved", arrange, priority=450)

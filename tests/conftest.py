@@ -77,16 +77,28 @@ def html(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Chromium; without one, the tests that need it are skipped."""
-    if not (chromium := shutil.which("chromium")):
-        pytest.skip("needs a browser: python3 -m tools.debian browser")
+def launch():
+    """Return a function that starts a browser once; without it, its tests are skipped."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    kinds = {"chromium": {"args": ["--no-sandbox"]}, "firefox": {"channel": "moz-firefox"}}
+
+    @functools.cache
+    def go(name):
+        program = shutil.which(name) or shutil.which(f"{name}-esr")
+        if not program:
+            pytest.skip(f"needs {name}: python3 -m tools.debian browser")
+        return getattr(started, name).launch(executable_path=program, **kinds[name])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NODE_OPTIONS", f"--require={ROOT / 'tests' / 'firefox.js'}")
+        with sync_playwright() as started:
+            yield go
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    return launch("chromium")
 
 
 @pytest.fixture(scope="session")
@@ -101,9 +113,12 @@ def server(html):
 
 
 @pytest.fixture
-def visit(browser, html):
-    """Return a function that opens a page of the book by its name, as a file unless told a base."""
-    made = []
+def visit(request, launch, html):
+    """Return a function that opens a page of the book by its name, as a file unless told a base.
+
+    In Chromium, unless the test is parametrized by visits.BOTH.
+    """
+    made, browser = [], launch(getattr(request, "param", "chromium"))
 
     def go(name, base=None, **options):
         made.append(Visit(browser, f"{base or html.as_uri()}/{name}.html", **options))

@@ -1,5 +1,9 @@
 """A page of the book in a browser."""
 
+import pytest
+
+BOTH = pytest.mark.parametrize("visit", ["chromium", "firefox"], indirect=True)
+
 
 class Visit:
     """A page in a browser, with all that went wrong in it and all that it asked for."""

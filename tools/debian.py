@@ -25,7 +25,7 @@ SETS = {
         "fonts-dejavu-extra": "fonts/truetype/dejavu/DejaVuSansMono-Oblique.ttf",
         "librsvg2-bin": "rsvg-convert",
     },
-    "browser": {"chromium": "chromium"},
+    "browser": {"chromium": "chromium", "firefox-esr": "firefox-esr"},
 }
 WITHOUT = {"tex": "there is no PDF, and its tests are skipped", "browser": "tests are skipped"}
 

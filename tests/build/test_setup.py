@@ -225,7 +225,7 @@ def test_what_is_missing_is_named_with_what_installs_it(apt, monkeypatch, tmp_pa
     command = "sudo apt-get install --no-install-recommends"
     assert tex.startswith("Missing, so there is no PDF") and "latexmk" not in tex
     assert tex.endswith(f"{command} texlive-xetex fonts-texgyre librsvg2-bin")
-    assert browser.endswith(f"chromium. {command} chromium")
+    assert browser.endswith(f"firefox-esr. {command} chromium firefox-esr")
 
 
 def test_a_bare_python_can_run_both():

@@ -8,6 +8,7 @@ from urllib.request import url2pathname
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from tools_of_the_build import ROOT
+from visits import BOTH
 
 PAGES = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 # The page with most formulas and twins, and the one with most to try out; test_pages.py of the
@@ -118,12 +119,40 @@ def test_without_scripts_there_are_formulas_and_still_figures_with_a_sentence(vi
     assert len(stills) == 4 and went.wrong == []
 
 
-def test_search_finds_pages(visit, server):
-    went = visit("search", base=server)
-    went.page.goto(f"{server}/search.html?q=perplexity")
-    went.page.locator("#search-results li", has_text="Text to minibatches").first.wait_for()
-    went.page.wait_for_load_state("networkidle")
-    assert not [said for said in went.wrong if "Content Security Policy" in said]
+SEARCHES = {
+    "reset gate": "gru-scratch.html#the-cell-in-three-stages",
+    "clip": "rnn.html#clipping",
+    "vanishing gradient": "rnn.html#the-gradient-shrinks-or-grows-like-a-power",
+    "perplexity": "minibatches.html#perplexity-and-baselines-for-it",
+    "GRU, concise": "gru-concise.html#gru-concise",
+    "grad_clipping": "api.html#d2l_gru.grad_clipping",
+    "memroy": "gpu.html#memory",
+}
+
+
+@BOTH
+@pytest.mark.parametrize("base", ["file", "http"])
+def test_a_search_finds_the_right_section_first_and_each_once(visit, server, base):
+    """On the page of results, and in the dialog, from which keys lead to the section itself."""
+    went = visit("search", base=server if base == "http" else None)
+    page, address = went.page, went.page.url
+    for query, section in SEARCHES.items():
+        page.goto(f"{address}?q={query}")
+        found = page.locator(".bd-search-container .found li")
+        found.first.wait_for()
+        links = [a.get_attribute("href") for a in found.locator("a").all()]
+        assert links[0] == f"./{section}" and len({*links}) == len(links), query
+        assert found.first.locator("mark").count(), query
+    page.goto(address.replace("search.html", "rnn.html"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("perplexit")
+    page.locator(".found li", has_text="Perplexity, and baselines").wait_for()
+    field = page.locator(".search-button__wrapper input")
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url("**/minibatches.html#perplexity-and-baselines-for-it")
+    assert not field.is_visible() and not page.locator("mark, .highlighted").count()
+    assert went.wrong == []
 
 
 @pytest.mark.parametrize("name", ["gru-scratch", "slides/gru-scratch"])

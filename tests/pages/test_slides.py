@@ -7,6 +7,7 @@ import pypdf
 import pytest
 from bs4 import BeautifulSoup
 from tools_of_the_build import ROOT
+from visits import BOTH
 
 from tools.ext import edition
 
@@ -112,3 +113,21 @@ def test_a_deck_prints_one_page_a_slide(visit, tmp_path):
     printed = [re.sub(r"\W", "", page.extract_text()) for page in pages]
     titles = [re.sub(r"\W", "", title) for title in MARKED[DECKS[0]]]
     assert all(text.startswith(title) for text, title in zip(printed[1:], titles, strict=True))
+
+
+@BOTH
+@pytest.mark.parametrize("base", ["file", "http"])
+def test_the_speaker_sees_the_notes_and_the_next_slide(visit, server, base):
+    went = visit("slides/gru-scratch", base=server if base == "http" else None)
+    deck = BeautifulSoup(went.page.content(), "html.parser").select(".slides > section")
+    at = next(n for n, slide in enumerate(deck) if slide.select("aside.notes"))
+    with went.page.expect_popup() as opened:
+        went.page.keyboard.press("s")
+    speaker = opened.value
+    for _ in range(at):
+        went.page.keyboard.press("ArrowRight")
+    notes = deck[at].find("aside").get_text(strip=True)
+    speaker.locator(".speaker-controls-notes", has_text=notes).wait_for()
+    after = speaker.frame_locator("#upcoming-slide iframe").locator("section.present h2")
+    after.filter(has_text=deck[at + 1].h2.get_text(strip=True)).wait_for()
+    assert went.wrong == []

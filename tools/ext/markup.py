@@ -15,7 +15,7 @@ from pathlib import Path
 import a11y_pygments  # noqa: F401  (see setup)
 from docutils import nodes
 
-from tools.ext import styles
+from tools.ext import search, styles
 
 MENDED = [
     # Hints to fetch early, which a browser refuses for a file.
@@ -32,6 +32,12 @@ MENDED = [
     (
         r'<script((?: data-[^ >]*)?) src="(?!_static/documentation_options)',
         r'<script\1 defer src="',
+    ),
+    # Sphinx's search, in whose place is that of book/assets/search.js.
+    (
+        r'\s*<script[^>]* src="(?:searchindex|_static/(?:search|language|sphinx_high)\w+)\.js[^>]*>'
+        r"</script>",
+        "",
     ),
     # A heading needs a level, an entry of a list has no role of its own any more.
     (r'<p([^>]*) role="heading">', r'<p\1 role="heading" aria-level="2">'),
@@ -77,26 +83,29 @@ def finish(app, exception):
                     page = re.sub(pattern, replacement, page)
                 pages[path] = page
         pages = styles.join(Path(app.outdir) / "_static", pages)
-    handlers = {unescape(code) for page in pages.values() for code in HANDLER.findall(page)}
+        search.write(Path(app.outdir) / "_static", pages)
+    speaker = (view.read_text() for view in Path(app.outdir).rglob("speaker-view.html"))
+    allowed = {script for view in speaker for script in SCRIPT.findall(view)}
+    allowed |= {unescape(code) for page in pages.values() for code in HANDLER.findall(page)}
     for path, page in pages.items():
-        if (mended := restrict(page, handlers)) != written[path]:
+        if (mended := restrict(page, allowed)) != written[path]:
             path.write_text(mended, "utf-8")
 
 
-def restrict(page, handlers):
+def restrict(page, allowed):
     """Let a page load and run only what lies beside it, and of scripts within it those it has.
 
-    The search reads other pages, with their handlers.
+    Others are allowed too: the speaker view is a window that a deck fills, under the deck's policy.
     """
     page = POLICY.sub("", page)
     hashes = []
-    for script in [*SCRIPT.findall(page), *handlers]:
+    for script in [*SCRIPT.findall(page), *allowed]:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         hashes.append(f"'sha256-{digest}'")
     scripts = " ".join(["'self' 'unsafe-hashes'", *sorted(set(hashes))])
     policy = (
         f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'"
+        "img-src 'self' data:; worker-src blob:; object-src 'none'; base-uri 'none'; form-action 'self'"
     )
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     return page.replace("<head>", f"<head>{meta}", 1)

@@ -165,7 +165,8 @@
   /** The network of the front page. */
   function front() {
     const picture = document.querySelector("[data-widget=front] figure > :first-child");
-    return new Front(picture.cloneNode(true));
+    const made = new Front(picture.cloneNode(true));
+    return { element: made.element, reset: () => made.reset() };
   }
 
   Object.assign(root.gruWidgets ??= {}, { front });

@@ -163,5 +163,11 @@
     }
   }
 
-  Object.assign(root.gruWidgets ??= {}, { train: () => new Train() });
+  /** A network that learns in the page. */
+  function train() {
+    const made = new Train();
+    return { element: made.element, reset: () => made.reset() };
+  }
+
+  Object.assign(root.gruWidgets ??= {}, { train });
 })(globalThis);

@@ -359,3 +359,69 @@ def test_a_failure_leaves_the_figure_and_says_why(browser, html):
 def test_who_wants_less_motion_gets_none(visit):
     went = visit("gates", reduced_motion="reduce")
     assert not went.fill("scrubber").get_by_role("button", name="play").is_visible()
+
+
+def test_gradients_of_the_page_are_pytorchs(visit, torch):
+    """Of a minibatch that goes on from states that are not zero."""
+    V, H, B, T = 5, 6, 3, 7
+    page = visit("gru-concise").fill("train").page
+    layer, dense = torch.nn.GRU(V, H, batch_first=True).double(), torch.nn.Linear(H, V).double()
+    parts = [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
+    parts += [dense.weight, dense.bias]
+    X, Y = torch.randint(0, V, (2, B, T))
+    begun = torch.randn(B, H).double()
+    out, last = layer(torch.nn.functional.one_hot(X, V).double(), begun[None])
+    loss = torch.nn.functional.cross_entropy(dense(out).flatten(0, 1), Y.flatten())
+    loss.backward()
+    theirs = page.evaluate(
+        """([p, X, Y, begun, V, H]) => {
+          const states = begun.map((row) => Float64Array.from(row));
+          const grad = new Float64Array(p.length);
+          const loss = gruLearn.backward(Float64Array.from(p), X, Y, states, grad, V, H);
+          return [loss, [...grad], states.map((state) => [...state])];
+        }""",
+        [torch.cat([part.detach().flatten() for part in parts]).tolist(),
+         X.tolist(), Y.tolist(), begun.tolist(), V, H],
+    )  # fmt: skip
+    ours = [loss.item(), torch.cat([p.grad.flatten() for p in parts]).tolist(), last[0].tolist()]
+    for a, b in zip(theirs, ours, strict=True):
+        numpy.testing.assert_allclose(a, b, atol=1e-9)
+
+
+def test_a_network_learns_in_the_page_until_it_is_out_of_sight(visit):
+    went = visit("gru-concise")
+    train = went.fill("train")
+    numbers, curve = train.locator(".gw-train-numbers"), train.locator("polyline")
+    train.get_by_role("button", name="Train", exact=True).click()
+    numbers.get_by_text(re.compile(r"^Epoch [1-9]")).wait_for()
+    assert float(re.search(r"perplexity ([\d.]+)", numbers.inner_text())[1]) < 20
+    assert len(curve.get_attribute("points").split()) > 3 and train.locator("li").count()
+    went.page.evaluate("scrollTo(0, 0)")
+    train.get_by_role("button", name="Train", exact=True).wait_for(state="attached")
+    train.get_by_text("Another text").click()
+    train.get_by_label("Text to learn").fill("too short")
+    train.get_by_role("button", name="Train", exact=True).click()
+    numbers.get_by_text("too short: it needs at least 201 characters").wait_for()
+    train.get_by_role("button", name="Reset").click()
+    assert numbers.inner_text() == "Nothing learned yet." and not curve.get_attribute("points")
+    assert went.wrong == []
+
+
+def test_the_front_page_shows_its_findings_once_it_is_touched(visit):
+    went = visit("index")
+    front = went.fill("front")
+    assert not [url for url in went.asked if "weights" in url]
+    said, letters = front.locator(".gw-front-said"), front.locator(".gw-front-letters")
+    assert front.locator("img:visible").count() == 1
+    front.get_by_role("button", name="A seam").click()
+    said.get_by_text("training ask for the space after “no”").wait_for()
+    assert "has no" in letters.inner_text().replace("\xa0", " ").replace("\n", "")
+    assert letters.locator(".gw-front-wrong").count() > 2
+    front.get_by_label("Text to read").fill("the time")
+    added = front.locator("i").all_inner_texts()
+    front.get_by_role("button", name="The other formula").click()
+    assert "before the product" in said.inner_text()
+    assert front.locator("i").all_inner_texts() != added
+    front.get_by_role("button", name="Reset").click()
+    assert "after the product" in said.inner_text()
+    assert went.wrong == []

@@ -105,7 +105,8 @@ def restrict(page, allowed):
     scripts = " ".join(["'self' 'unsafe-hashes'", *sorted(set(hashes))])
     policy = (
         f"default-src 'self'; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; worker-src blob:; object-src 'none'; base-uri 'none'; form-action 'self'"
+        "img-src 'self' data:; worker-src blob:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'"
     )
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     return page.replace("<head>", f"<head>{meta}", 1)

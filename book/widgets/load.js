@@ -11,6 +11,7 @@
   const here = new URL(".", document.currentScript.src);
   const files = {
     front: ["front.css", "front.js"],
+    cell: ["cell.css", "cell.js"],
     train: ["train.css", "learn.js", "train.js"],
     strip: ["strip.css", "strip.js"],
     two: ["strip.css", "strip.js"],

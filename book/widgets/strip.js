@@ -760,6 +760,7 @@
     open(i, open) {
       this.toggles[i].setAttribute("aria-pressed", String(open));
       this.maps[i].show(open);
+      this.panel.lenses[i].parentElement.classList.toggle("gw-strip-closed", !open);
     }
 
     /** Read another text, and go to its end. @param {string} text */

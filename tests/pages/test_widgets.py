@@ -230,6 +230,8 @@ def test_the_two_orders_part_where_it_says(gates):
         two.get_by_label("Text to read").element_handle(),
     )
     assert steps[1] == 0 and 100 <= steps[0] <= 151  # what was typed before is not read again
+    two.get_by_role("region", name="The two texts").press("PageDown")
+    assert "Character 18 of 65, “" in two.inner_text() and "unit 145" in two.inner_text()
     label = two.locator("canvas").first
     before = label.get_attribute("aria-label")
     two.get_by_label("before the product").check()

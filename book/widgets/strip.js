@@ -405,29 +405,23 @@
     }
   }
 
-  /** Shows one unit at one character: through lenses, in numbers, over the text, and what is next. */
-  class Panel {
-    /** @param {(right: number, down: number) => void} move  called when a lens is pressed */
-    constructor(move) {
+  /** Magnifies, for some maps, what is around one unit at one character, with the numbers there. */
+  class Lens {
+    /**
+     * @param {{name: string, kind: "z" | "r" | "n" | "h"}[]} maps
+     * @param {(right: number, down: number) => void} move  called when a glass is pressed
+     */
+    constructor(maps, move) {
+      this.maps = maps;
       this.title = make("p", { class: "gw-strip-title" });
-      this.numbers = MAPS.map(() => make("dd"));
-      this.lenses = MAPS.map(() => make("canvas", { "aria-hidden": "true" }));
-      this.chart = make("svg:svg", {
-        class: "gw-strip-chart", role: "img", preserveAspectRatio: "none",
-      });
-      const next = make("p", { class: "gw-strip-title" }, "Likeliest next characters");
-      this.bars = Array.from({ length: SHOWN }, () => ({
-        name: make("span"), bar: make("i", { class: "gw-inked" }), share: make("span"),
-      }));
-      this.lens = make("div", { class: "gw-strip-lens" }, this.title, this.list());
-      this.element = make("div", { class: "gw-strip-panel" },
-        make("div", { class: "gw-strip-unit" },
-          make("p", { class: "gw-strip-title" }, "This unit over the text"), this.plot()),
-        make("div", { class: "gw-strip-next" }, next,
-          make("ol", {}, ...this.bars.map(({ name, bar, share }) =>
-            make("li", {}, name, make("span", { class: "gw-strip-track" }, bar), share)))));
-      this.lens.addEventListener("click", (event) => {
-        if (!this.lenses.includes(event.target)) return;
+      this.numbers = maps.map(() => make("dd"));
+      this.glasses = maps.map(() => make("canvas", { "aria-hidden": "true" }));
+      this.element = make("div", { class: "gw-strip-lens" }, this.title,
+        make("dl", {}, ...maps.map(({ name }, i) => make("div", {},
+          make("dt", {}, name), this.numbers[i],
+          make("dd", { class: "gw-strip-glass" }, this.glasses[i])))));
+      this.element.addEventListener("click", (event) => {
+        if (!this.glasses.includes(event.target)) return;
         const { left, top, width } = event.target.getBoundingClientRect();
         const cell = width / (2 * AROUND + 1);
         move(Math.floor((event.clientX - left) / cell) - AROUND,
@@ -435,24 +429,101 @@
       });
     }
 
-    /** The numbers, each with its lens. */
-    list() {
-      return make("dl", {}, ...MAPS.map(({ symbol }, i) => make("div", {},
-        make("dt", {}, symbol), this.numbers[i],
-        make("dd", { class: "gw-strip-glass" }, this.lenses[i]))));
-    }
-
     /**
-     * Show the neighbourhood of a unit at a character.
-     * @param {object[]} steps @param {number} at @param {number[]} order @param {number} rank
+     * @param {string} text
+     * @param {Float64Array[][]} columns  for each map
+     * @param {number} at  the character
+     * @param {number[]} order  the units from the top
+     * @param {number} rank  of the unit
+     * @returns {string}  what it shows, in words
      */
-    magnify(steps, at, order, rank) {
+    show(text, columns, at, order, rank) {
       const across = Array.from({ length: 2 * AROUND + 1 }, (_, i) => i - AROUND);
       const rows = across.map((down) => order[rank + down] ?? -1);
-      MAPS.forEach(({ symbol }, i) => {
-        const columns = across.map((right) => steps[at + right]?.[symbol] ?? []);
-        paint(this.lenses[i], columns, rows, symbol);
+      this.title.textContent = text
+        ? `Character ${at + 1} of ${text.length}, “${spell(text[at])}”, unit ${order[rank] + 1}`
+        : "There is no character yet.";
+      const values = this.maps.map(({ name, kind }, i) => {
+        paint(this.glasses[i], across.map((right) => columns[i][at + right] ?? []), rows, kind);
+        this.numbers[i].textContent = text ? decimals(columns[i][at][order[rank]]) : "–";
+        return `${name} ${this.numbers[i].textContent}`;
       });
+      return `${this.title.textContent}${text ? `: ${values.join(", ")}` : ""}`;
+    }
+  }
+
+  /** Something with maps in a region, where the pointer and the keys select a character and a unit. */
+  class Pointed {
+    /** @param {HTMLElement} region */
+    listenTo(region) {
+      region.addEventListener("click", (event) => this.point(event));
+      region.addEventListener("pointermove", (event) => {
+        if (event.pointerType === "mouse") this.point(event, false);
+      });
+      region.addEventListener("keydown", (event) => this.key(event));
+    }
+
+    /** Mark a character and a unit. @param {number} at @param {number} unit */
+    mark(at, unit) {
+      this.at = at;
+      this.unit = unit;
+      this.region.style.setProperty("--gw-at", String(at));
+      this.region.style.setProperty("--gw-row", String(this.order.indexOf(unit)));
+    }
+
+    /** Select another, so many characters and rows away. @param {number} right @param {number} down */
+    move(right, down) {
+      const rank = this.order.indexOf(this.unit) + down;
+      this.select(this.at + right, this.order[clamp(rank, 0, this.order.length - 1)]);
+      this.reveal();
+    }
+
+    /** Select what is under the pointer. @param {PointerEvent} event @param {boolean} [aloud] */
+    point(event, aloud = true) {
+      const lane = event.target.closest(".gw-strip-lane");
+      if (!lane) return;
+      const { left, top } = lane.getBoundingClientRect(), last = this.order.length - 1;
+      const rank = lane.classList.contains("gw-strip-map") ? Math.floor(event.clientY - top)
+        : this.order.indexOf(this.unit);
+      const at = Math.floor((event.clientX - left) / COLUMN);
+      this.select(at, this.order[clamp(rank, 0, last)], aloud);
+    }
+
+    /** @param {KeyboardEvent} event */
+    key(event) {
+      const by = {
+        ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+        PageUp: [0, -16], PageDown: [0, 16], Home: [-Infinity, 0], End: [Infinity, 0],
+      }[event.key];
+      if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      this.move(...by);
+    }
+
+    /** Scroll the selected character into view. */
+    reveal() {
+      const left = COLUMN * this.at, { scrollLeft, clientWidth } = this.region;
+      const most = left - COLUMN, least = left + 2 * COLUMN - clientWidth;
+      this.region.scrollLeft = clamp(scrollLeft, least, Math.max(least, most));
+    }
+  }
+
+  /** Shows one unit over the text, and what comes next. */
+  class Panel {
+    constructor() {
+      this.chart = make("svg:svg", {
+        class: "gw-strip-chart", role: "img", preserveAspectRatio: "none",
+      });
+      const next = make("p", { class: "gw-strip-title" }, "Likeliest next characters");
+      this.bars = Array.from({ length: SHOWN }, () => ({
+        name: make("span"), bar: make("i", { class: "gw-inked" }), share: make("span"),
+      }));
+      this.element = make("div", { class: "gw-strip-panel" },
+        make("div", { class: "gw-strip-unit" },
+          make("p", { class: "gw-strip-title" }, "This unit over the text"), this.plot()),
+        make("div", { class: "gw-strip-next" }, next,
+          make("ol", {}, ...this.bars.map(({ name, bar, share }) =>
+            make("li", {}, name, make("span", { class: "gw-strip-track" }, bar), share)))));
     }
 
     plot() {
@@ -466,26 +537,15 @@
     }
 
     /**
-     * @param {string} text
      * @param {object[]} steps
      * @param {number} at  the character
      * @param {number} unit
      * @param {string[]} tokens
-     * @returns {string}  the panel in words
+     * @returns {string}  the likeliest next character in words
      */
-    show(text, steps, at, unit, tokens) {
-      const step = steps[at];
-      this.title.textContent = step
-        ? `Character ${at + 1} of ${text.length}, “${spell(text[at])}”, unit ${unit + 1}`
-        : "There is no character yet.";
-      const values = MAPS.map(({ symbol }) => step ? decimals(step[symbol][unit]) : "–");
-      this.numbers.forEach((element, i) => { element.textContent = values[i]; });
+    show(steps, at, unit, tokens) {
       this.draw(steps, at, unit);
-      const likeliest = this.likeliest(step, tokens);
-      if (!step) return this.title.textContent;
-      return `${this.title.textContent}: ` +
-        `${MAPS.map(({ symbol }, i) => `${symbol} ${values[i]}`).join(", ")}. ` +
-        `Likeliest next: ${likeliest}.`;
+      return this.likeliest(steps[at], tokens);
     }
 
     /** Draw z and h of a unit. @param {object[]} steps @param {number} at @param {number} unit */
@@ -649,9 +709,10 @@
   }
 
   /** The gate strip. */
-  class Strip {
+  class Strip extends Pointed {
     /** @param {object} entry  of the model */
     constructor(entry) {
+      super();
       const id = `gw-strip-${++widgets}`;
       this.tokens = entry.tokens;
       this.units = Array.from({ length: entry.numHiddens }, (_, unit) => unit);
@@ -660,7 +721,9 @@
       this.field = textField(`${id}-text`, EXAMPLES[0].text, 120);
       this.writer = new Writer(id, entry, this.reader, this.live.say, () => this.grow());
       this.maps = MAPS.map(({ title, symbol }) => new HeatMap(title, symbol));
-      this.panel = new Panel((right, down) => this.move(right, down));
+      this.lens = new Lens(MAPS.map(({ symbol }) => ({ name: symbol, kind: symbol })),
+        (right, down) => this.move(right, down));
+      this.panel = new Panel();
       this.influence = new Influence(this.reader.network);
       this.letters = make("div", { class: "gw-strip-lane gw-strip-letters" });
       this.region = this.makeRegion(id);
@@ -672,7 +735,7 @@
       }, symbol, make("i", { class: "gw-inked" })));
       this.element = make("div", { class: "gw-strip" },
         this.field.element, this.examples(), this.writer.controls, this.choices(),
-        make("div", {}, this.region, this.panel.lens),
+        make("div", {}, this.region, this.lens.element),
         this.influence.element, this.panel.element, this.writer.element, this.hints(id), this.live.element);
       this.begin();
       this.listen();
@@ -745,11 +808,7 @@
         this.open(i, toggle.getAttribute("aria-pressed") !== "true");
         this.draw();
       }));
-      this.region.addEventListener("click", (event) => this.point(event));
-      this.region.addEventListener("pointermove", (event) => {
-        if (event.pointerType === "mouse") this.point(event, false);
-      });
-      this.region.addEventListener("keydown", (event) => this.key(event));
+      this.listenTo(this.region);
       onTheme(() => {
         this.draw();
         this.select(this.at, this.unit, false);
@@ -760,6 +819,7 @@
     open(i, open) {
       this.toggles[i].setAttribute("aria-pressed", String(open));
       this.maps[i].show(open);
+      this.lens.glasses[i].parentElement.classList.toggle("gw-strip-closed", !open);
     }
 
     /** Read another text, and go to its end. @param {string} text */
@@ -816,52 +876,13 @@
 
     /** @param {number} at  the character @param {number} unit @param {boolean} [aloud] */
     select(at, unit, aloud = true) {
-      this.at = clamp(at, 0, Math.max(0, this.text.length - 1));
-      this.unit = unit;
-      const rank = this.order.indexOf(unit);
+      this.mark(clamp(at, 0, Math.max(0, this.text.length - 1)), unit);
       this.element.classList.toggle("gw-strip-empty", !this.text);
-      this.region.style.setProperty("--gw-at", String(this.at));
-      this.region.style.setProperty("--gw-row", String(rank));
-      this.panel.magnify(this.steps, this.at, this.order, rank);
-      const words = this.panel.show(this.text, this.steps, this.at, unit, this.tokens);
+      const columns = MAPS.map(({ symbol }) => this.steps.map((step) => step[symbol]));
+      const words = this.lens.show(this.text, columns, this.at, this.order, this.order.indexOf(unit));
+      const next = this.panel.show(this.steps, this.at, unit, this.tokens);
       this.influence.look(this.text, this.steps, this.at);
-      if (aloud) this.live.say(words);
-    }
-
-    /** Select another, so many characters and rows away. @param {number} right @param {number} down */
-    move(right, down) {
-      const rank = this.order.indexOf(this.unit) + down;
-      this.select(this.at + right, this.order[clamp(rank, 0, this.order.length - 1)]);
-      this.reveal();
-    }
-
-    /** Select what is under the pointer. @param {PointerEvent} event @param {boolean} [aloud] */
-    point(event, aloud = true) {
-      const lane = event.target.closest(".gw-strip-lane");
-      if (!lane) return;
-      const { left, top } = lane.getBoundingClientRect(), last = this.order.length - 1;
-      const rank = lane === this.letters ? this.order.indexOf(this.unit)
-        : Math.floor(event.clientY - top);
-      const at = Math.floor((event.clientX - left) / COLUMN);
-      this.select(at, this.order[clamp(rank, 0, last)], aloud);
-    }
-
-    /** @param {KeyboardEvent} event */
-    key(event) {
-      const by = {
-        ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
-        PageUp: [0, -16], PageDown: [0, 16], Home: [-Infinity, 0], End: [Infinity, 0],
-      }[event.key];
-      if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      this.move(...by);
-    }
-
-    /** Scroll the selected character into view. */
-    reveal() {
-      const left = COLUMN * this.at, { scrollLeft, clientWidth } = this.region;
-      const most = left - COLUMN, least = left + 2 * COLUMN - clientWidth;
-      this.region.scrollLeft = clamp(scrollLeft, least, Math.max(least, most));
+      if (aloud) this.live.say(next ? `${words}. Likeliest next: ${next}.` : words);
     }
   }
 
@@ -894,11 +915,14 @@
   }
 
   /** One network with its reset gate in two places. */
-  class Two {
+  class Two extends Pointed {
     /** @param {object} entry  of the model */
     constructor(entry) {
+      super();
       const id = `gw-two-${++widgets}`, gru = network(entry);
-      this.units = Array.from({ length: entry.numHiddens }, (_, unit) => unit);
+      this.order = Array.from({ length: entry.numHiddens }, (_, unit) => unit);
+      this.at = START - 1;
+      this.unit = entry.numHiddens / 2;
       this.frames = new InFrames();
       this.readers = RESETS.map(({ value }) => new Reader(gru, value));
       this.live = announcer();
@@ -912,12 +936,22 @@
       this.radios = RESETS.map(({ value }, i) => make("input", {
         id: `${id}-${value}`, type: "radio", name: id, value, ...i === 0 && { checked: "" },
       }));
+      this.lens = new Lens(RESETS.map(({ value }) => ({ name: `h, ${value}`, kind: "h" })),
+        (right, down) => this.move(right, down));
       this.region = this.makeRegion(id);
       this.element = make("div", { class: "gw-strip gw-two" },
-        this.field.element, this.summary, this.choice(), this.region, this.live.element);
+        this.field.element, this.summary, this.choice(),
+        make("div", {}, this.region, this.lens.element),
+        make("p", { class: "gw-hint" },
+          "Point at the map or tap it; on the keyboard, arrows choose the character and the unit."),
+        this.live.element);
+      this.listenTo(this.region);
       this.field.input.addEventListener("input", () => this.begin());
       this.radios.forEach((radio) => radio.addEventListener("change", () => this.choose()));
-      onTheme(() => this.draw());
+      onTheme(() => {
+        this.draw();
+        this.select(this.at, this.unit, false);
+      });
       finish(this.read());
       this.live.say("");
     }
@@ -925,6 +959,7 @@
     reset() {
       this.field.input.value = "time traveller";
       this.radios[0].checked = true;
+      Object.assign(this, { at: START - 1, unit: this.order.length / 2 });
       this.begin();
     }
 
@@ -970,6 +1005,17 @@
       this.live.say(this.summary.textContent);
       drawBars(this.chart, this.differences);
       this.draw();
+      this.select(this.at, this.unit, false);
+    }
+
+    /** @param {number} at  the character @param {number} unit @param {boolean} [aloud] */
+    select(at, unit, aloud = true) {
+      const text = this.text + this.added[0];
+      this.mark(clamp(at, 0, Math.max(0, text.length - 1)), unit);
+      this.element.classList.toggle("gw-strip-empty", !text);
+      const columns = this.steps.map((steps) => steps.map(({ h }) => h));
+      const words = this.lens.show(text, columns, this.at, this.order, this.order.indexOf(unit));
+      if (aloud) this.live.say(words);
     }
 
     /** The typed text and what follows it, marked where the two part. @param {string} added */
@@ -998,7 +1044,7 @@
       colourLegends(this.element);
       this.map.title.textContent = `state h, ${RESETS[chosen].value} the product, ` +
         "over the first text";
-      this.map.draw(this.steps[chosen].map(({ h }) => h), this.units);
+      this.map.draw(this.steps[chosen].map(({ h }) => h), this.order);
     }
 
     choose() {

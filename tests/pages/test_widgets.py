@@ -99,7 +99,7 @@ def test_its_gradient_is_that_of_pytorch_and_shows_what_drives_a_prediction(gate
     strip.get_by_text(f"What comes after “{text[-3]}” is a space").wait_for()
     assert strip.locator(".gw-strip-shades rect").count() == 59
     strip.get_by_role("button", name="Exchange each character").click()
-    gates.page.wait_for_function("document.querySelectorAll('.gw-strip-losses rect').length == 59")
+    strip.locator(".gw-strip-losses rect").nth(58).wait_for(state="attached")
     strip.get_by_role("button", name="Reset", exact=True).click()
 
 
@@ -165,7 +165,7 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
     field.fill("the ")
     written, canvas = strip.locator("[id$=-written]"), strip.locator("canvas").first
     for seed, text in zip("12", expected, strict=True):
-        gates.page.emulate_media(reduced_motion="reduce" if seed == "2" else None)
+        gates.page.emulate_media(reduced_motion="reduce" if seed == "2" else "no-preference")
         strip.get_by_label("Seed").fill(seed)
         strip.get_by_role("button", name="Write on").click()
         if seed == "1":  # one by one, and the maps follow
@@ -173,7 +173,7 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
             strip.get_by_role("button", name="Write on").wait_for()
         assert written.text_content().replace("\xa0", " ").endswith(text)
         assert "of 44" in title.inner_text() and canvas.get_attribute("width") == "44"
-    gates.page.emulate_media(reduced_motion=None)
+    gates.page.emulate_media(reduced_motion="no-preference")
     assert strip.locator(".gw-strip-next li").count() == 8
     strip.get_by_role("button", name="one letter").click()
     assert field.input_value() == "a" * 40
@@ -230,6 +230,8 @@ def test_the_two_orders_part_where_it_says(gates):
         two.get_by_label("Text to read").element_handle(),
     )
     assert steps[1] == 0 and 100 <= steps[0] <= 151  # what was typed before is not read again
+    two.get_by_role("region", name="The two texts").press("PageDown")
+    assert "Character 18 of 65, “" in two.inner_text() and "unit 145" in two.inner_text()
     label = two.locator("canvas").first
     before = label.get_attribute("aria-label")
     two.get_by_label("before the product").check()
@@ -319,7 +321,7 @@ MEANT = {  # what shows something by its colour alone
     "strip": (".gw-strip-scale i", ".gw-strip-track i", "button[aria-pressed=true]"),
     "two": (".gw-strip-scale i", "rect"),
     "scrubber": (".gw-scrub-bar",),
-    "byhand": (".gw-hand-bar i", "button[aria-pressed=true]"),
+    "byhand": (".gw-hand-bar-r i", "button[aria-pressed=true]"),
 }
 
 

@@ -208,6 +208,8 @@ def test_the_contents_go_once_a_heading_is_chosen_and_a_number_leads_to_where_it
     assert number.get_attribute("title") in item.inner_text()
     folds = page.get_by_role("button", name=re.compile("^(Solution to|Hint for) Exercise 2.")).all()
     assert len(folds) == page.locator(".toggle-button").count() > 5
+    folds[-1].click()
+    page.locator(".solution").last.locator("p").last.wait_for()
     assert not page.get_by_label("Toggle hidden content").count() and went.wrong == []
 
 

@@ -126,11 +126,11 @@ def test_the_speaker_sees_the_notes_and_the_next_slide(visit, server, base):
     went = visit("slides/gru-scratch", base=server if base == "http" else None)
     deck = BeautifulSoup(went.page.content(), "html.parser").select(".slides > section")
     at = next(n for n, slide in enumerate(deck) if slide.select("aside.notes"))
+    for _ in range(at):
+        went.page.keyboard.press("ArrowRight")
     with went.page.expect_popup() as opened:
         went.page.keyboard.press("s")
     speaker = opened.value
-    for _ in range(at):
-        went.page.keyboard.press("ArrowRight")
     notes = deck[at].find("aside").get_text(strip=True)
     speaker.locator(".speaker-controls-notes", has_text=notes).wait_for()
     after = speaker.frame_locator("#upcoming-slide iframe").locator("section.present h2")

@@ -22,6 +22,14 @@ class Visit:
         if message.type in ("error", "warning"):
             self.wrong.append(message.text)
 
+    def until(self, expression):
+        """Wait until an expression is true; the policy of a page forbids wait_for_function."""
+        for _ in range(100):
+            if self.page.evaluate(expression):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"{expression} never came true")
+
     def fill(self, name):
         """Scroll to a widget, wait until it is filled, and return it."""
         found = self.page.locator(f".gru-widget[data-widget={name}]")

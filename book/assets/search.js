@@ -34,7 +34,7 @@
           : `${title} ${text}`.toLowerCase().includes(phrase) ? 2 : 1;
         const hit = (word) => terms.includes(stem(word)) || terms.includes(plain(word));
         const far = title.startsWith("d2l_gru") && !/[_.]/.test(phrase) ? .4 : 1; // pages before functions
-        return { page, title, address, text, score: score * near * far, hit };
+        return { page, title, address, text, score: score * near * far, phrase, hit };
       }).sort((a, b) => b.score - a.score).slice(0, 20);
     };
   };
@@ -47,11 +47,11 @@
   const marked = (text, hit) => text.split(/([\p{L}\p{N}]+)/u)
     .map((part, at) => (at % 2 && hit(part) ? make("mark", [part]) : part));
 
-  /* What stands around the first place with most of the words. */
-  const snippet = ({ text, hit }) => {
+  /* What stands around the phrase, or the first place with most of the words. */
+  const snippet = ({ text, phrase, hit }) => {
     const words = [...text.matchAll(/[\p{L}\p{N}]+/gu)].filter(([word]) => hit(word));
     const count = (from) => new Set(words.filter(({ index }) => index >= from && index < from + 150).map(([word]) => word.toLowerCase())).size;
-    let best = 0, most = 0;
+    let best = text.toLowerCase().indexOf(phrase), most = best < 0 ? 0 : 99;
     for (const { index } of words.slice(0, 60)) if (count(index) > most) [best, most] = [index, count(index)];
     const from = best < 60 ? 0 : text.indexOf(" ", best - 60) + 1;
     const part = text.slice(from, from + 200);

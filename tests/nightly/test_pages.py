@@ -153,11 +153,13 @@ def test_links_lead_somewhere_and_back(pdf):
     assert inner > 200 and outer >= 3
 
 
-def test_rare_characters_and_another_paper(tex, tmp_path):
+def test_rare_characters_and_copied_code_and_another_paper(tex, tmp_path):
     signs = "α → ℝ ≤ ∑ Ω ⊙ ½ …"
     text = f"# Signs {signs}\n\n![A cell, as on the title.](assets/gru-cell.svg)\n"
+    text += "\n```python\ndef f(x):\n    return x\n```\n"
     letter = "-Dlatex_elements.papersize=letterpaper"
     log, pdf = printed(book(tmp_path, {"one": text}), tmp_path / "out", letter)
     assert "Missing character" not in log
     assert [float(side) for side in pdf.pages[0].mediabox[2:]] == [8.5 * 72, 11 * 72]
-    assert any(signs in page.extract_text() for page in pdf.pages)
+    text = "".join(page.extract_text() for page in pdf.pages)
+    assert signs in text and "def f(x):\n    return x" in text

@@ -1,6 +1,7 @@
 """The pages in a real browser: read, searched, printed, in light and dark, with formulas."""
 
 import gzip
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -21,8 +22,11 @@ ONLY_OF_COLOURS = {"runOnly": {"type": "rule", "values": OF_COLOURS}}
 BUT_OF_COLOURS = {"rules": {rule: {"enabled": False} for rule in OF_COLOURS}}
 
 
-# Thousands of words of code look like few of them, and these are enough; axe sees no hidden one.
+# Thousands of words of code look like few of them, and these are enough; axe sees no hidden one,
+# and gives up on the shades of what scrolls.
 EACH_LOOK_ONCE = """() => {
+  const plain = ".bd-article * { background-image: none !important }";
+  document.head.append(Object.assign(document.createElement("style"), { textContent: plain }));
   const seen = new Set();
   const more = [...document.querySelectorAll(":is(.highlight, .sig) span")].filter((word) => {
     const style = getComputedStyle(word);
@@ -113,6 +117,8 @@ def test_without_scripts_there_are_formulas_and_still_figures_with_a_sentence(vi
     assert went.page.locator("math").first.is_visible()
     font = (html / "_static" / "formulas.woff2").as_uri()
     assert font in went.asked and all(address.startswith("file:") for address in went.asked)
+    word = "getComputedStyle(document.querySelector('.highlight .kn')).color"
+    assert went.page.evaluate(word) != "rgb(0, 0, 0)", "code has its colours"
     for still in (stills := went.page.locator(".gru-widget").all()):
         assert still.locator("figure img").count() == 1
         assert "In a browser that runs scripts" in still.inner_text()
@@ -153,6 +159,61 @@ def test_a_search_finds_the_right_section_first_and_each_once(visit, server, bas
     page.wait_for_url("**/minibatches.html#perplexity-and-baselines-for-it")
     assert not field.is_visible() and not page.locator("mark, .highlighted").count()
     assert went.wrong == []
+
+
+# Controls that look the same with the focus.  A tab's is on its label.
+UNSEEN = """() => [...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")]
+  .filter((control) => control.checkVisibility({ visibilityProperty: true }) && control.offsetWidth)
+  .filter((control) => {
+    control.focus({ focusVisible: true, preventScroll: true });
+    const shown = control.matches(".sd-tab-set > input") ? control.nextElementSibling : control;
+    const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+    return outlineStyle === "none" || parseFloat(outlineWidth) < 2;
+  }).map((control) => control.outerHTML.slice(0, 120))"""
+# Code that runs off its box, of how many; and boxes that scroll without a shade.
+CUT = """() => {
+  const kinds = ".bd-article :is(pre, div.math, .pst-scrollable-table-container)";
+  const boxes = [...document.querySelectorAll(kinds)]
+    .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1);
+  const bare = boxes.filter((box) => !getComputedStyle(box).backgroundImage.includes("gradient"));
+  return [boxes.filter((box) => box.matches("pre")).length, bare.length];
+}"""
+
+
+@BOTH
+def test_a_page_uses_the_width_and_shows_the_focus_and_what_is_cut_off(visit):
+    went = visit("gates", viewport={"width": 360, "height": 640})
+    page = went.page
+    page.keyboard.press("Tab")
+    assert page.evaluate(UNSEEN) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(CUT)[0] > 9 and page.evaluate(CUT)[1] == 0
+    page.set_viewport_size({"width": 1440, "height": 900})
+    assert page.evaluate(UNSEEN) == [] and page.evaluate(CUT)[0] <= 1
+    lines = page.evaluate("document.querySelector('.bd-article p').clientWidth / 16")
+    assert lines == 42, "of text, which stays narrow"
+    assert went.wrong == []
+
+
+@BOTH
+def test_the_contents_go_once_a_heading_is_chosen_and_a_number_leads_to_where_it_is_from(visit):
+    went = visit("rnn", viewport={"width": 360, "height": 640})
+    page, contents = went.page, went.page.locator(".bd-sidebar-secondary")
+    page.locator("button.secondary-toggle").click()
+    contents.get_by_role("link", name="Clipping").click()
+    went.until("document.querySelector('#clipping h2').getBoundingClientRect().top < 200")
+    at = "document.querySelector('.bd-sidebar-secondary').getBoundingClientRect().left"
+    went.until(f"{at} >= document.documentElement.clientWidth")
+    number = page.locator("a.placed").first
+    number.click()
+    item = page.locator(f"li{number.get_attribute('href')}")
+    item.wait_for()
+    assert number.get_attribute("title") in item.inner_text()
+    folds = page.get_by_role("button", name=re.compile("^(Solution to|Hint for) Exercise 2.")).all()
+    assert len(folds) == page.locator(".toggle-button").count() > 5
+    folds[-1].click()
+    page.locator(".solution").last.locator("p").last.wait_for()
+    assert not page.get_by_label("Toggle hidden content").count() and went.wrong == []
 
 
 @pytest.mark.parametrize("name", ["gru-scratch", "slides/gru-scratch"])

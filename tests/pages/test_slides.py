@@ -103,7 +103,7 @@ def test_the_measure_sees_an_overflow(measure, html):
     assert "{ref}" in [slide["raw"] for slide in measured]
 
 
-def test_a_deck_prints_one_page_a_slide(visit, tmp_path):
+def test_a_deck_prints_one_page_a_slide_and_scrolls_on_a_phone(visit, tmp_path):
     page = visit(f"slides/{DECKS[0]}").page
     page.goto(page.url.split("#")[0] + "?print-pdf")
     page.locator(".pdf-page").last.wait_for()
@@ -113,6 +113,11 @@ def test_a_deck_prints_one_page_a_slide(visit, tmp_path):
     printed = [re.sub(r"\W", "", page.extract_text()) for page in pages]
     titles = [re.sub(r"\W", "", title) for title in MARKED[DECKS[0]]]
     assert all(text.startswith(title) for text, title in zip(printed[1:], titles, strict=True))
+    padding = "getComputedStyle(document.querySelectorAll('.pdf-page > section')[1]).padding"
+    assert page.evaluate(padding) == "48px 72px"
+    phone = visit(f"slides/{DECKS[0]}", viewport={"width": 360, "height": 640})
+    tops = "[...document.querySelectorAll('.slides h2')].map((h) => h.getBoundingClientRect().top)"
+    phone.until(f"({tops}).filter((top) => top > 0 && top < 640).length > 1")
 
 
 @BOTH
@@ -121,11 +126,11 @@ def test_the_speaker_sees_the_notes_and_the_next_slide(visit, server, base):
     went = visit("slides/gru-scratch", base=server if base == "http" else None)
     deck = BeautifulSoup(went.page.content(), "html.parser").select(".slides > section")
     at = next(n for n, slide in enumerate(deck) if slide.select("aside.notes"))
+    for _ in range(at):
+        went.page.keyboard.press("ArrowRight")
     with went.page.expect_popup() as opened:
         went.page.keyboard.press("s")
     speaker = opened.value
-    for _ in range(at):
-        went.page.keyboard.press("ArrowRight")
     notes = deck[at].find("aside").get_text(strip=True)
     speaker.locator(".speaker-controls-notes", has_text=notes).wait_for()
     after = speaker.frame_locator("#upcoming-slide iframe").locator("section.present h2")

@@ -7,6 +7,7 @@ import sys
 import pytest
 from bs4 import BeautifulSoup
 from small_book import book, build, built
+from visits import BOTH
 
 from tools.ext import formulas
 
@@ -167,31 +168,46 @@ def visible(page):
     """Return the labels of the tabs that are open."""
     return page.eval_on_selector_all(
         ".sd-tab-content",
-        "all => all.filter(e => getComputedStyle(e).display !== 'none')"
+        "all => all.filter(e => e.firstElementChild.checkVisibility())"
         ".map(e => e.previousElementSibling.textContent.trim())",
     )
 
 
-def test_one_choice_turns_all_tabs_and_stays_and_is_printed(visit):
+@BOTH
+def test_the_search_of_the_browser_opens_the_other_tab(visit):
+    """A link to a text searches for it."""
+    went = visit("ask")
+    address = went.page.url.replace("ask.html", "gates.html")
+    went.page.goto(f"{address}#:~:text=different%20says%20torch")
+    went.page.get_by_text("different says torch").wait_for()
+    assert visible(went.page) == ["PyTorch"] * 5 and went.wrong == []
+
+
+@BOTH
+def test_one_choice_turns_all_tabs_and_stays(visit):
     went = visit("gates")
     page = went.page
     assert visible(page) == ["MXNet"] * 5
     page.locator("label", has_text="PyTorch").nth(1).click()
     assert visible(page) == ["PyTorch"] * 5
-    page.wait_for_function("Object.values(localStorage).includes('pytorch')")
+    went.until("Object.values(localStorage).includes('pytorch')")
     page.goto(page.url.replace("gates.html", "gpu.html"))
     assert visible(page) == ["PyTorch"]
     page.goto(page.url.replace("gpu.html", "gates.html#fig-one"))
     assert visible(page) == ["PyTorch"] * 5
-    page.emulate_media(media="print")
-    assert visible(page) == ["PyTorch"] * 5
-    assert not page.locator("label", has_text="MXNet").first.is_visible()
-    assert page.get_by_text("solved with torch says torch").is_visible()
-    page.emulate_media(media="screen")
     page.locator("label", has_text="MXNet").first.click()
     page.reload()
     assert visible(page) == ["MXNet"] * 5
     assert went.wrong == [] and all(url.startswith("file:") for url in went.asked)
+
+
+def test_the_chosen_tab_is_printed(visit):
+    page = visit("gates").page
+    page.locator("label", has_text="PyTorch").first.click()
+    page.emulate_media(media="print")
+    assert visible(page) == ["PyTorch"] * 5
+    assert not page.locator("label", has_text="MXNet").first.is_visible()
+    assert page.get_by_text("solved with torch says torch").is_visible()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="sphinx-design 0.6 only hears clicks")

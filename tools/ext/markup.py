@@ -39,6 +39,9 @@ MENDED = [
         r"</script>",
         "",
     ),
+    # A fold is named by its words, and code has its colours without a script.
+    (r'<summary aria-label="[^"]*">', "<summary>"),
+    (r'<html([^>]*) data-theme="auto"', r'<html\1 data-theme="light"'),
     # A heading needs a level, an entry of a list has no role of its own any more.
     (r'<p([^>]*) role="heading">', r'<p\1 role="heading" aria-level="2">'),
     (r'role="doc-biblioentry"', 'role="listitem"'),

@@ -1,8 +1,8 @@
 """A Sphinx extension: where a page's numbers come from, on each of them and in a card at its end.
 
-A number that a cell placed in the text says by a hint which one, and on what it ran.  For those who
-cannot point at it the card lists them all, below what the page's outputs depend on.  On paper a
-note at the chapter's end does.
+A number that a cell placed in the text says by a hint which one, and on what it ran.  It leads to
+the card, which lists them all, below what the page's outputs depend on.  On paper a note at the
+chapter's end does.
 """
 
 import json
@@ -113,23 +113,28 @@ def add_card(app, doctree, docname):
         for name in ROWS
         if any(name in card for card in cards)
     )
-    numbers = numbers_of(doctree).items()
-    numbers = "".join(f"<li>{escape(said)} {escape(where)}</li>" for where, said in numbers)
+    numbers, items = numbers_of(doctree), ""
+    for number, (where, said) in enumerate(numbers.items(), 1):
+        items += f'<li id="from-{number}">{escape(said)} {escape(where)}</li>'
+    for node in doctree.findall(placed):
+        node["at"] = f"#from-{[*numbers].index(node['source']) + 1}"
     html = CARD.format(
         name=docname,
         heads="".join(f'<th scope="col">{words}</th>' for words in notebooks),
         rows=rows,
-        placed=numbers and f"<p>Numbers that cells placed in the text:</p><ul>{numbers}</ul>",
+        placed=items and f"<p>Numbers that cells placed in the text:</p><ul>{items}</ul>",
     )
     next(doctree.findall(nodes.section), doctree).append(nodes.raw("", html, format="html"))
 
 
 def visit(self, node):
-    self.body.append(self.starttag(node, "span", "", CLASS="placed", title=node["source"]))
+    said = {"CLASS": "placed", "title": node["source"]}
+    said |= {"href": node["at"]} if "at" in node else {}
+    self.body.append(self.starttag(node, "a", "", **said))
 
 
 def depart(self, node):
-    self.body.append("</span>")
+    self.body.append("</a>")
 
 
 def setup(app):

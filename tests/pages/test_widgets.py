@@ -427,3 +427,32 @@ def test_the_front_page_shows_its_findings_once_it_is_touched(visit):
     front.get_by_role("button", name="Reset").click()
     assert "after the product" in said.inner_text()
     assert went.wrong == []
+
+
+def test_the_equations_of_a_step_add_up_in_both_orders(visit):
+    """Each number is that of the network, and what is pointed at lights up in drawing and lines."""
+    went = visit("gru-scratch")
+    cell = went.fill("cell")
+    seen = []
+    for order in ("after", "before"):
+        cell.locator("select").select_option(order)
+        cell.get_by_role("button", name="step 8, e").click()
+        cell.get_by_label("Unit").fill("9")
+        steps = went.page.evaluate(
+            """(order) => {
+              const { snapshots, tokens, numHiddens } = gruModels["gru-32"];
+              const params = gru.unpack(snapshots.at(-1).params, numHiddens, tokens.length);
+              const steps = new gru.GRU(params, tokens).read("the time", order);
+              return ["r", "z", "n", "h"].map((part) => steps[7][part][8]);
+            }""",
+            order,
+        )
+        ends = cell.locator(".gw-cell-line > b").all_inner_texts()
+        assert ends == [f"{value:.2f}".replace("-", "−") for value in steps]
+        seen.append(ends)
+        terms = cell.locator(".gw-cell-line").first.locator(".gw-cell-term b").all_inner_texts()
+        total = sum(float(term.replace("−", "-")) for term in terms[1:])
+        assert 1 / (1 + numpy.exp(-total)) == pytest.approx(steps[0], abs=0.01)
+    assert seen[0] != seen[1]
+    cell.get_by_role("button", name="update gate").hover()
+    assert cell.locator(".gw-cell-lit").count() == 6 and went.wrong == []

@@ -129,7 +129,7 @@ torch: setup ## install PyTorch, if the set-up could not
 	@echo >> .venv/.d2l_gru  # which is another stamp then
 	@$(MAKE) -s setup
 
-fuzz: setup ## feed twenty thousand damaged files to all code that reads files
+fuzz: setup ## load seventeen thousand damaged checkpoints
 	D2L_GRU_FUZZ=25 $(BIN)/pytest tests/nightly/test_fuzz.py $(ARGS)
 
 mutants: setup ## make six thousand small changes to the package; a quick test must detect each

@@ -55,7 +55,7 @@
       this.unit = make("input", { type: "number", min: 1, max: numHiddens, step: 1, value: 1 });
       this.unit.addEventListener("input", () => this.draw());
       this.order = make("select", {}, ...ORDERS.map(({ value, label }) => make("option", { value }, label)));
-      this.order.addEventListener("change", () => this.draw());
+      this.order.addEventListener("input", () => this.draw());
       this.picture = make("div", { class: "gw-cell-picture" }, picture);
       this.spots = Object.fromEntries(Object.entries(PLACES).map(([key, place]) => {
         const [x, y, width, height] = place.box;

@@ -38,14 +38,14 @@
       this.rate = powers("Learning rate", RATES, change);
       this.clip = powers("Clipping at", CLIPS, change);
       this.seed = make("input", { type: "number", min: 0, max: 9999, step: 1, value: 0 });
-      this.seed.addEventListener("change", () => this.reset(false));
+      this.seed.addEventListener("input", () => this.reset(false));
       this.button = make("button", { type: "button" }, "Train");
       this.button.addEventListener("click", () => this.running ? this.pause() : this.start());
       this.own = make("textarea", {
         rows: 3, "aria-label": "Text to learn", spellcheck: "false",
         placeholder: "The first 10,000 characters of the novel, unless you paste another text here.",
       });
-      this.own.addEventListener("change", () => this.reset(false));
+      this.own.addEventListener("input", () => this.reset(false));
       this.line = make("svg:polyline", { class: "gw-train-line", fill: "none" });
       this.axes = make("svg:g", { class: "gw-train-axes" });
       const drawing = make("svg:svg", {

@@ -10,7 +10,7 @@ import reference_gru as ref
 from mxnet import cpu, np
 from PIL import Image
 from tools_of_the_build import ROOT
-from visits import Visit
+from visits import BOTH, Visit
 
 from benchmarks import export_weights as export
 
@@ -390,6 +390,7 @@ def test_gradients_of_the_page_are_pytorchs(visit, torch):
         numpy.testing.assert_allclose(a, b, atol=1e-9)
 
 
+@BOTH
 def test_a_network_learns_in_the_page_until_it_is_out_of_sight(visit):
     went = visit("gru-concise")
     train = went.fill("train")
@@ -409,6 +410,7 @@ def test_a_network_learns_in_the_page_until_it_is_out_of_sight(visit):
     assert went.wrong == []
 
 
+@BOTH
 def test_the_front_page_shows_its_findings_once_it_is_touched(visit):
     went = visit("index")
     front = went.fill("front")
@@ -429,6 +431,7 @@ def test_the_front_page_shows_its_findings_once_it_is_touched(visit):
     assert went.wrong == []
 
 
+@BOTH
 def test_the_equations_of_a_step_add_up_in_both_orders(visit):
     """Each number is that of the network, and what is pointed at lights up in drawing and lines."""
     went = visit("gru-scratch")

@@ -30,12 +30,13 @@
    * @returns {{unit: number, inside: number, outside: number}[]}  the largest first
    */
   function active(steps, [from, to]) {
-    const units = Array.from(steps[0].h.keys()), inside = steps.slice(from, to + 1);
-    const outside = [...steps.slice(0, from), ...steps.slice(to + 1)];
-    const size = (/** @type {object[]} */ some, /** @type {number} */ unit) =>
-      some.length ? mean(some.map(({ h }) => Math.abs(h[unit]))) : 0;
-    return units
-      .map((unit) => ({ unit, inside: size(inside, unit), outside: size(outside, unit) }))
+    const inside = new Float64Array(steps[0].h.length), outside = inside.slice();
+    const many = to - from + 1, others = Math.max(1, steps.length - many);
+    steps.forEach(({ h }, i) => {
+      const within = i >= from && i <= to, sums = within ? inside : outside;
+      h.forEach((value, unit) => { sums[unit] += Math.abs(value) / (within ? many : others); });
+    });
+    return Array.from(inside, (value, unit) => ({ unit, inside: value, outside: outside[unit] }))
       .sort((a, b) => b.inside - b.outside - a.inside + a.outside).slice(0, LISTED);
   }
 
@@ -98,8 +99,8 @@
       this.contexts = make("div", { class: "gw-find-contexts", role: "region", tabindex: "0",
         "aria-label": "Stretches of the training text" }, this.longest);
       this.progress.hidden = this.contexts.hidden = true;
-      this.element = make("div", { class: "gw-find" },
-        make("p", { class: "gw-strip-title" }, "Find a unit"),
+      this.element = make("details", { class: "gw-find" },
+        make("summary", { class: "gw-strip-title" }, "Find the units of a span of the text"),
         make("p", { class: "gw-hint" },
           "Drag over the letters above the maps; on the keyboard, hold shift and press left or right; " +
           "with a finger, press “Choose a span” and tap its first and its last letter. The units below " +
@@ -177,7 +178,8 @@
     /** Show where in the training text the unit is as active as in the span. */
     look() {
       const { text, states, unit, level } = this, size = this.network.numHiddens;
-      const values = Float32Array.from(text, (_, i) => states[size * i + unit]);
+      const values = new Float32Array(text.length);
+      for (let i = 0; i < text.length; i++) values[i] = states[size * i + unit];
       const found = this.span ? stretches(values, level) : [];
       const number = found.reduce((sum, [from, to]) => sum + to - from + 1, 0);
       const longest = found.slice().sort((a, b) => b[1] - b[0] - a[1] + a[0]).slice(0, LISTED);

@@ -98,11 +98,19 @@
     if (!container) return;
     const isNew = !history.state?.seen;
     history.replaceState({ ...history.state, seen: true }, "");
-    if (isNew) container.scrollIntoView();
+    if (isNew) container.scrollIntoView({ behavior: "instant" });
     (await fill(container))?.follow?.(new URLSearchParams(state), isNew);
   }
 
-  document.querySelectorAll("a[data-state]").forEach((link) => { link.hash = link.dataset.state; });
+  for (const link of document.querySelectorAll("a[data-state]")) {
+    link.hash = link.dataset.state;
+    link.addEventListener("click", (event) => {
+      if (link.hash !== location.hash) return;
+      event.preventDefault(); // the address stays, so that no event would follow
+      history.replaceState(null, "");
+      follow();
+    });
+  }
   addEventListener("popstate", follow);
   follow();
 })();

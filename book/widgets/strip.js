@@ -772,6 +772,7 @@
 
     reset() {
       this.tour.close();
+      this.finder.element.open = false;
       this.field.input.value = EXAMPLES[0].text;
       this.writer.temperature.value = this.writer.seed.value = "1";
       this.writer.showTemperature();
@@ -819,9 +820,10 @@
       else {
         this.tour.close();
         this.set(state);
+        this.finder.element.open = Boolean(this.span);
       }
       if (!scroll) return;
-      (this.tour.box.hidden ? this.region : this.tour.box).scrollIntoView();
+      (this.tour.box.hidden ? this.region : this.tour.box).scrollIntoView({ behavior: "instant" });
       this.region.focus({ preventScroll: true });
     }
 
@@ -857,21 +859,30 @@
       this.region.classList.toggle("gw-strip-spanned", Boolean(span));
       if (!this.text) return;
       this.showUnits();
-      if (aloud) this.live.say(this.finder.describe());
+      if (aloud) this.live.say(() => this.finder.describe());
     }
 
-    /** Show which units are active in the span. */
+    /** Find the units of a span. @param {[number, number]} span @param {boolean} [aloud] */
+    find(span, aloud = true) {
+      this.finder.element.open = true;
+      this.choose(span, aloud);
+    }
+
+    /** Show which units are active in the span, once a frame. */
     showUnits() {
-      this.finder.show(this.text, this.steps, this.span, this.unit, this.at);
+      cancelAnimationFrame(this.frame);
+      this.frame = requestAnimationFrame(() =>
+        this.finder.show(this.text, this.steps, this.span, this.unit, this.at));
     }
 
     /** Shift and an arrow extend the span. @param {KeyboardEvent} event */
     key(event) {
+      if (event.key === "Shift") return;
       const anchor = event.shiftKey && /^(Arrow(Left|Right)|Home|End)$/.test(event.key)
         ? this.anchor ?? this.at : undefined;
       super.key(event);
       this.anchor = anchor;
-      if (anchor !== undefined) this.choose([anchor, this.at]);
+      if (anchor !== undefined) this.find([anchor, this.at]);
       if (event.key === "Escape") this.choose(false);
     }
 
@@ -886,7 +897,7 @@
       };
       arm.addEventListener("click", () => {
         wait(arm.getAttribute("aria-pressed") !== "true");
-        if (arm.getAttribute("aria-pressed") === "true") this.region.scrollIntoView();
+        if (arm.getAttribute("aria-pressed") === "true") this.region.scrollIntoView({ behavior: "instant" });
       });
       clear.addEventListener("click", () => this.choose(false));
       this.region.addEventListener("click", () => {
@@ -894,7 +905,7 @@
         const start = first ?? this.at;
         if (first !== undefined) wait(false);
         else first = start;
-        this.choose([start, this.at]);
+        this.find([start, this.at]);
       });
       this.letters.addEventListener("pointerdown", (event) => {
         if (event.pointerType !== "mouse" || event.button) return;
@@ -903,7 +914,7 @@
       });
       this.region.addEventListener("pointermove", (event) => {
         if (!(event.buttons & 1)) dragged = undefined;
-        if (dragged !== undefined && dragged !== this.at) this.choose([dragged, this.at], false);
+        if (dragged !== undefined && dragged !== this.at) this.find([dragged, this.at], false);
       });
     }
 

@@ -139,9 +139,9 @@ def test_a_figure_keeps_its_name_and_caption_and_its_picture_folded(gates):
         figure = gates.fill(name).locator(f"figure#fig-{name}")
         assert figure.locator("figcaption .caption-number").is_visible()
         assert not figure.locator("img").is_visible()
-        figure.locator("summary").click()
+        figure.locator(".gw-still summary").click()
         assert figure.locator("img").is_visible() and figure.locator("img").get_attribute("alt")
-        figure.locator("summary").click()
+        figure.locator(".gw-still summary").click()
 
 
 def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
@@ -163,7 +163,7 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
         }""".replace("NET", NET)
     )
     field.fill("the ")
-    written, canvas = strip.locator("[id$=-written]"), strip.locator("canvas").first
+    written, canvas = strip.locator("[id$=-written]"), strip.locator("canvas[role=img]").first
     for seed, text in zip("12", expected, strict=True):
         gates.page.emulate_media(reduced_motion="reduce" if seed == "2" else "no-preference")
         strip.get_by_label("Seed").fill(seed)
@@ -184,7 +184,7 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
 def test_each_unit_has_a_pixel_that_the_pointer_reaches_in_silence(gates):
     """So do the keys and a tap into a lens, which are spoken."""
     strip = gates.fill("strip")
-    canvas, title = strip.locator("canvas").first, strip.locator(".gw-strip-lens .gw-strip-title")
+    canvas, title = strip.locator("canvas[role=img]").first, strip.locator(".gw-strip-lens .gw-strip-title")
     canvas.evaluate("canvas => canvas.scrollIntoView({ block: 'center' })")
     status = strip.get_by_role("status")
     gates.page.wait_for_timeout(400)

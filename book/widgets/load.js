@@ -13,13 +13,15 @@
     front: ["front.css", "front.js"],
     cell: ["cell.css", "cell.js"],
     train: ["train.css", "learn.js", "train.js"],
-    strip: ["strip.css", "strip.js"],
+    strip: ["strip.css", "tour.js", "find.js", "strip.js"],
     two: ["strip.css", "strip.js"],
     scrubber: ["scrubber.css", "scrubber.js"],
     byhand: ["scrubber.css", "byhand.js"],
   };
   /** @type {Map<string, Promise<void>>} */
   const loaded = new Map();
+  /** @type {Map<HTMLElement, Promise<object | undefined>>} */
+  const filled = new Map();
 
   /**
    * Load a script or style sheet, once.
@@ -53,14 +55,22 @@
     folded.append(picture);
   }
 
+  /** Fill a container, once. @param {HTMLElement} container */
+  function fill(container) {
+    if (!filled.has(container)) filled.set(container, work(container));
+    return filled.get(container);
+  }
+
   /** @param {HTMLElement} container */
-  async function fill(container) {
+  async function work(container) {
     const { widget, models } = container.dataset, names = models.split(/\s+/).filter(Boolean);
     try {
       await Promise.all(["gru.js", "parts.js", "frame.css"].map(load));
       await Promise.all([...files[widget], ...names.map((name) => `${name}-weights.js`)].map(load));
-      place(container, globalThis.gruWidgets[widget](globalThis.gruModels ?? {}));
+      const made = globalThis.gruWidgets[widget](globalThis.gruModels ?? {});
+      place(container, made);
       container.dataset.ready = "";
+      return made;
     } catch (error) {
       const note = document.createElement("p");
       note.textContent = `This figure stays still: ${error.message}.`;
@@ -77,4 +87,30 @@
     }
   }, { rootMargin: "600px" });
   document.querySelectorAll(".gru-widget").forEach((container) => near.observe(container));
+
+  /**
+   * Show the state of an address such as #strip?text=a+word&at=3. The page goes there when the
+   * address is new; on the way back through the history the browser has its own place.
+   */
+  async function follow() {
+    const [, name, state] = /^#([a-z]+)\?(.*)$/.exec(location.hash) ?? [];
+    const container = name && document.querySelector(`.gru-widget[data-widget="${name}"]`);
+    if (!container) return;
+    const isNew = !history.state?.seen;
+    history.replaceState({ ...history.state, seen: true }, "");
+    if (isNew) container.scrollIntoView({ behavior: "instant" });
+    (await fill(container))?.follow?.(new URLSearchParams(state), isNew);
+  }
+
+  for (const link of document.querySelectorAll("a[data-state]")) {
+    link.hash = link.dataset.state;
+    link.addEventListener("click", (event) => {
+      if (link.hash !== location.hash) return;
+      event.preventDefault(); // the address stays, so that no event would follow
+      history.replaceState(null, "");
+      follow();
+    });
+  }
+  addEventListener("popstate", follow);
+  follow();
 })();

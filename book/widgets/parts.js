@@ -49,14 +49,16 @@
 
   /**
    * Make a region that tells a screen reader what changed, once the changes pause.
-   * @returns {{element: Element, say: (text: string) => void}}  saying "" takes back what waits
+   * @returns {{element: Element, say: (text: string | (() => string)) => void}}  saying "" takes back
+   *   what waits; a function is called when it is said
    */
   function announcer() {
     const element = make("p", { class: "visually-hidden", role: "status" });
     let waiting = 0;
-    const say = (/** @type {string} */ text) => {
+    const say = (/** @type {string | (() => string)} */ words) => {
       clearTimeout(waiting);
       waiting = setTimeout(() => {
+        const text = typeof words === "string" ? words : words();
         if (element.textContent !== text) element.textContent = text;
       }, 300);
     };

@@ -2,7 +2,7 @@
  * Two widgets around the network with 256 units: the gate strip, which shows all gates and states
  * over a text, and "Two GRUs", which compares the two places of the reset gate.
  *
- * A classic script. It needs gru.js, parts.js, frame.css and strip.css.
+ * A classic script. It needs gru.js, parts.js, tour.js, find.js, frame.css and strip.css.
  */
 (function (root) {
   "use strict";
@@ -46,6 +46,12 @@
       label: "by how long they hold on (characters until half is left)",
       score: halfLife,
     },
+  ];
+
+  /** What the colours behind the text show. */
+  const BEHIND = [
+    { value: "drives", label: "what drives the prediction" },
+    { value: "unit", label: "the state h of the unit" },
   ];
 
   /** How far a piece of written text agrees with the training text. */
@@ -148,7 +154,8 @@
       this.kind = kind;
       this.canvas = make("canvas", { class: "gw-strip-canvas", role: "img" });
       this.title = make("span", {}, title);
-      this.lane = make("div", { class: "gw-strip-lane gw-strip-map" }, this.canvas);
+      this.lane = make("div", { class: "gw-strip-lane gw-strip-map" }, this.canvas,
+        make("i", { class: "gw-strip-span" }));
       this.caption = make("p", { class: "gw-strip-caption" }, this.title,
         make("span", { class: "gw-strip-scale" }, COLOURS[kind].least === 0 ? "0" : "−1",
           make("i", { class: "gw-inked", style: `background: var(--gw-${kind})` }), "1"));
@@ -725,6 +732,12 @@
         (right, down) => this.move(right, down));
       this.panel = new Panel();
       this.influence = new Influence(this.reader.network);
+      this.finder = new root.gruStrip.Finder(id, entry, this.reader.network, (unit) => this.select(this.at, unit));
+      this.tour = new root.gruStrip.Tour(this);
+      this.band = make("canvas", { class: "gw-strip-band", "aria-hidden": "true" });
+      this.behind = make("select", { id: `${id}-behind` },
+        ...BEHIND.map(({ value, label }) => make("option", { value }, label)));
+      this.link = make("button", { type: "button" }, "Copy link");
       this.letters = make("div", { class: "gw-strip-lane gw-strip-letters" });
       this.region = this.makeRegion(id);
       this.sort = make("select", { id: `${id}-sort` },
@@ -735,8 +748,10 @@
       }, symbol, make("i", { class: "gw-inked" })));
       this.element = make("div", { class: "gw-strip" },
         this.field.element, this.examples(), this.writer.controls, this.choices(),
+        make("div", { class: "gw-row" }, this.tour.button, this.link), this.tour.box,
         make("div", {}, this.region, this.lens.element),
-        this.influence.element, this.panel.element, this.writer.element, this.hints(id), this.live.element);
+        this.influence.element, this.panel.element, this.finder.element, this.writer.element, this.hints(id),
+        this.live.element);
       this.begin();
       this.listen();
       this.read();
@@ -750,14 +765,157 @@
       this.sort.value = SORTS[0].value;
       MAPS.forEach(({ symbol }, i) => this.open(i, OPEN.includes(symbol)));
       this.influence.exchange(false);
+      this.span = this.anchor = undefined;
+      this.behind.value = BEHIND[0].value;
+      this.choose(false, false);
     }
 
     reset() {
+      this.tour.close();
+      this.finder.element.open = false;
       this.field.input.value = EXAMPLES[0].text;
       this.writer.temperature.value = this.writer.seed.value = "1";
       this.writer.showTemperature();
       this.begin();
       this.read();
+    }
+
+    /**
+     * Show what an address says; what it leaves out is as at the start.
+     * @param {URLSearchParams} state
+     */
+    set(state) {
+      const number = (/** @type {string} */ name, /** @type {number} */ start) =>
+        Math.round(Number(state.get(name) ?? NaN) || start);
+      this.begin();
+      this.look("");
+      this.field.input.value = clean(state.get("text") ?? EXAMPLES[0].text, 120);
+      this.at = number("at", START) - 1;
+      this.unit = clamp(number("unit", this.unit + 1), 1, this.units.length) - 1;
+      const maps = state.get("maps") ?? OPEN;
+      MAPS.forEach(({ symbol }, i) => this.open(i, maps.includes(symbol)));
+      for (const [select, name] of [[this.sort, "order"], [this.behind, "behind"]]) {
+        if ([...select.options].some(({ value }) => value === state.get(name))) select.value = state.get(name);
+      }
+      this.read();
+      const [from, to] = /^(\d+)-(\d+)$/.exec(state.get("span") ?? "")?.slice(1).map(Number) ?? [];
+      if (from >= 1 && from <= to && to <= this.text.length) this.choose([from - 1, to - 1]);
+      this.reveal();
+    }
+
+    /** What an address says of this state. */
+    state() {
+      const { text, at, unit, span } = this;
+      return new URLSearchParams({
+        text, at: at + 1, unit: unit + 1,
+        maps: MAPS.filter((_, i) => !this.maps[i].lane.hidden).map(({ symbol }) => symbol).join(""),
+        order: this.sort.value, behind: this.behind.value,
+        ...span && { span: `${span[0] + 1}-${span[1] + 1}` },
+      });
+    }
+
+    /** Follow an address: a state, or a step of the tour. @param {URLSearchParams} state @param {boolean} scroll */
+    follow(state, scroll) {
+      if (/^[1-6]$/.test(state.get("tour"))) this.tour.go(state.get("tour") - 1);
+      else {
+        this.tour.close();
+        this.set(state);
+        this.finder.element.open = Boolean(this.span);
+      }
+      if (!scroll) return;
+      (this.tour.box.hidden ? this.region : this.tour.box).scrollIntoView({ behavior: "instant" });
+      this.region.focus({ preventScroll: true });
+    }
+
+    /** Put the state into the address, and copy that. */
+    async share() {
+      const address = new URL(location.href);
+      address.hash = `strip?${this.state()}`;
+      history.replaceState({ ...history.state, seen: true }, "", address);
+      let words = "Copied";
+      await navigator.clipboard?.writeText(address.href).catch(() => { words = "In the address bar"; });
+      this.link.textContent = navigator.clipboard ? words : "In the address bar";
+      this.live.say(`Link: ${this.link.textContent}`);
+      setTimeout(() => { this.link.textContent = "Copy link"; }, 2000);
+    }
+
+    /** Outline what the tour speaks of. @param {string} name */
+    look(name) {
+      const parts = { letters: this.letters, next: this.panel.bars[0].name.closest(".gw-strip-next") };
+      MAPS.forEach(({ symbol }, i) => { parts[symbol] = this.maps[i].lane; });
+      for (const [each, part] of Object.entries(parts)) part.classList.toggle("gw-strip-lit", each === name);
+    }
+
+    /**
+     * Choose a span of the text, or none.
+     * @param {[number, number] | false} span  two characters, in any order
+     * @param {boolean} [aloud]
+     */
+    choose(span, aloud = true) {
+      this.span = span ? [Math.min(...span), Math.max(...span)] : undefined;
+      const [from, to] = this.span ?? [0, -1];
+      this.region.style.setProperty("--gw-from", String(from));
+      this.region.style.setProperty("--gw-many", String(to - from + 1));
+      this.region.classList.toggle("gw-strip-spanned", Boolean(span));
+      if (!this.text) return;
+      this.showUnits();
+      if (aloud) this.live.say(() => this.finder.describe());
+    }
+
+    /** Find the units of a span. @param {[number, number]} span @param {boolean} [aloud] */
+    find(span, aloud = true) {
+      this.finder.element.open = true;
+      this.choose(span, aloud);
+    }
+
+    /** Show which units are active in the span, once a frame. */
+    showUnits() {
+      cancelAnimationFrame(this.frame);
+      this.frame = requestAnimationFrame(() =>
+        this.finder.show(this.text, this.steps, this.span, this.unit, this.at));
+    }
+
+    /** Shift and an arrow extend the span. @param {KeyboardEvent} event */
+    key(event) {
+      if (event.key === "Shift") return;
+      const anchor = event.shiftKey && /^(Arrow(Left|Right)|Home|End)$/.test(event.key)
+        ? this.anchor ?? this.at : undefined;
+      super.key(event);
+      this.anchor = anchor;
+      if (anchor !== undefined) this.find([anchor, this.at]);
+      if (event.key === "Escape") this.choose(false);
+    }
+
+    /** Two clicks choose a span once this is asked for; a mouse drags over the letters. */
+    listenToSpans() {
+      const { arm, clear } = this.finder;
+      /** @type {number | undefined} */
+      let first, dragged;
+      const wait = (/** @type {boolean} */ on) => {
+        first = undefined;
+        arm.setAttribute("aria-pressed", String(on));
+      };
+      arm.addEventListener("click", () => {
+        wait(arm.getAttribute("aria-pressed") !== "true");
+        if (arm.getAttribute("aria-pressed") === "true") this.region.scrollIntoView({ behavior: "instant" });
+      });
+      clear.addEventListener("click", () => this.choose(false));
+      this.region.addEventListener("click", () => {
+        if (arm.getAttribute("aria-pressed") !== "true") return;
+        const start = first ?? this.at;
+        if (first !== undefined) wait(false);
+        else first = start;
+        this.find([start, this.at]);
+      });
+      this.letters.addEventListener("pointerdown", (event) => {
+        if (event.pointerType !== "mouse" || event.button) return;
+        this.point(event, false);
+        dragged = this.at;
+      });
+      this.region.addEventListener("pointermove", (event) => {
+        if (!(event.buttons & 1)) dragged = undefined;
+        if (dragged !== undefined && dragged !== this.at) this.find([dragged, this.at], false);
+      });
     }
 
     examples() {
@@ -773,7 +931,9 @@
       return make("div", { class: "gw-row" },
         make("span", { class: "gw-row", role: "group", "aria-label": "Maps" }, "Maps", ...this.toggles),
         make("span", { class: "gw-row" },
-          make("label", { for: this.sort.id }, "Order of the units"), this.sort));
+          make("label", { for: this.sort.id }, "Order of the units"), this.sort),
+        make("span", { class: "gw-row" },
+          make("label", { for: this.behind.id }, "Behind the text"), this.behind));
     }
 
     /** @param {string} id */
@@ -782,7 +942,7 @@
         make("p", { id: `${id}-keys` },
           "Point at the maps or tap them; a tap into a lens goes to a unit beside. On the keyboard, " +
           "left and right choose the character, up and down the unit, page up and page down " +
-          "sixteen units."),
+          "sixteen units. The numbered words in the text of this page set these maps to what they speak of."),
         make("p", {},
           "At an update gate z, half of a unit’s value is left after ln 2 ÷ −ln z characters; the " +
           `order takes this as at most ${LONGEST} and averages it over the text.`));
@@ -808,7 +968,10 @@
         this.open(i, toggle.getAttribute("aria-pressed") !== "true");
         this.draw();
       }));
+      this.behind.addEventListener("change", () => this.select(this.at, this.unit, false));
+      this.link.addEventListener("click", () => this.share());
       this.listenTo(this.region);
+      this.listenToSpans();
       onTheme(() => {
         this.draw();
         this.select(this.at, this.unit, false);
@@ -826,6 +989,8 @@
     type(text) {
       if (this.field.input.value !== text) this.field.input.value = text;
       this.at = Infinity;
+      this.tour.close();
+      this.choose(false);
       this.read();
       this.reveal();
     }
@@ -842,7 +1007,8 @@
       const { written } = this.writer;
       this.text = this.typed + written;
       this.steps = this.reader.read(this.text);
-      this.letters.replaceChildren(this.influence.shades, this.typed, make("b", {}, written));
+      this.letters.replaceChildren(this.influence.shades, this.band, this.typed, make("b", {}, written),
+        make("i", { class: "gw-strip-span" }));
       this.draw();
       this.select(this.at, this.unit);
     }
@@ -882,6 +1048,10 @@
       const words = this.lens.show(this.text, columns, this.at, this.order, this.order.indexOf(unit));
       const next = this.panel.show(this.steps, this.at, unit, this.tokens);
       this.influence.look(this.text, this.steps, this.at);
+      this.region.classList.toggle("gw-strip-by-unit", this.behind.value === "unit");
+      paint(this.band, this.steps.map(({ h }) => [h[unit]]), [0], "h");
+      this.band.style.width = `${COLUMN * this.steps.length}px`;
+      if (aloud) this.showUnits();
       if (aloud) this.live.say(next ? `${words}. Likeliest next: ${next}.` : words);
     }
   }
@@ -1065,8 +1235,10 @@
    */
   const two = (models) => made(new Two(models["gru-256"]));
 
-  const made = (/** @type {Strip | Two} */ widget) =>
-    ({ element: widget.element, reset: () => widget.reset() });
+  const made = (/** @type {Strip | Two} */ widget) => ({
+    element: widget.element, reset: () => widget.reset(),
+    follow: (state, scroll) => widget.follow?.(state, scroll),
+  });
 
   Object.assign(root.gruWidgets ??= {}, { strip, two });
 })(globalThis);

@@ -19,7 +19,7 @@ NO_PROSE = [
     r"^ *:(?!alt:|label: .* )[\w-]+:.*$",
     r"^\$\$(?s:.*?)^\$\$.*|\^\{[^}]*\}",  # equations, and exponents in a sentence
     r"(?:\{[\w:]+\})?(`+).+?\1",  # code and roles
-    r"\]\([^)]*\)|<[^>\s]+>|https?://\S+",
+    r"\]\([^)]*\)|<(?:a [^>]*|[^>\s]+)>|https?://\S+",
     r"^\([\w-]+\)=$|^ *\d+\. ",
 ]
 INDEX = re.compile(r"\{index\}`([^`<]*)[^`]*`")

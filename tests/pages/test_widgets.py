@@ -139,9 +139,9 @@ def test_a_figure_keeps_its_name_and_caption_and_its_picture_folded(gates):
         figure = gates.fill(name).locator(f"figure#fig-{name}")
         assert figure.locator("figcaption .caption-number").is_visible()
         assert not figure.locator("img").is_visible()
-        figure.locator("summary").click()
+        figure.locator(".gw-still summary").click()
         assert figure.locator("img").is_visible() and figure.locator("img").get_attribute("alt")
-        figure.locator("summary").click()
+        figure.locator(".gw-still summary").click()
 
 
 def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
@@ -163,7 +163,7 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
         }""".replace("NET", NET)
     )
     field.fill("the ")
-    written, canvas = strip.locator("[id$=-written]"), strip.locator("canvas").first
+    written, canvas = strip.locator("[id$=-written]"), strip.locator("canvas[role=img]").first
     for seed, text in zip("12", expected, strict=True):
         gates.page.emulate_media(reduced_motion="reduce" if seed == "2" else "no-preference")
         strip.get_by_label("Seed").fill(seed)
@@ -184,7 +184,8 @@ def test_typing_changes_the_gates_and_writing_follows_the_seed(gates):
 def test_each_unit_has_a_pixel_that_the_pointer_reaches_in_silence(gates):
     """So do the keys and a tap into a lens, which are spoken."""
     strip = gates.fill("strip")
-    canvas, title = strip.locator("canvas").first, strip.locator(".gw-strip-lens .gw-strip-title")
+    title = strip.locator(".gw-strip-lens .gw-strip-title")
+    canvas = strip.locator("canvas[role=img]").first
     canvas.evaluate("canvas => canvas.scrollIntoView({ block: 'center' })")
     status = strip.get_by_role("status")
     gates.page.wait_for_timeout(400)
@@ -200,6 +201,156 @@ def test_each_unit_has_a_pixel_that_the_pointer_reaches_in_silence(gates):
     lens.click(position={"x": lens.bounding_box()["width"] - 2, "y": 2})
     assert "Character 7 of" in title.inner_text() and "unit 235" in title.inner_text()
     status.get_by_text("unit 235").wait_for(state="attached")
+
+
+# Whether something stands in the window.
+NEAR = "Math.abs(document.querySelector(`{}`).getBoundingClientRect().y - 450) < 450"
+# What the tour says of the network, in numbers of its own: one list a step.
+TOLD = """() => {
+  NET
+  const part = (text, symbol, unit, from, to) =>
+    net.read(text).slice(from - 1, to).map((step) => step[symbol][unit - 1]);
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const shares = (text) => net.read(text).map(({ logits }) => gru.softmax(logits));
+  const [quoted, misquoted] = ["will be convenient to speak of him", "would be easier to call him"]
+    .map((end) => `the time traveller for so it ${end}`);
+  const open = "thickness and duration but through a naturalinfirmity of the";
+  const long = "our mental existences which are immaterial and haveno dimensions";
+  const [z, n, h] = [..."znh"].map((symbol) => part(long, symbol, 226, 28, 63));
+  const space = (is) => part(quoted, "h", 103, 1, 99).filter((_, i) => is === (quoted[i] === " "));
+  const given = shares(misquoted), chance = (i) => given[i - 1][tokens.indexOf(misquoted[i])];
+  const loss = (from, to) => mean([...misquoted].flatMap((_, i) =>
+    i >= from && i < to ? [-Math.log(chance(i))] : []));
+  const nine = net.read(quoted).slice(9, 18).map((step) => mean(step.z));
+  return [[mean(nine)], [mean(part(open, "z", 226, 46, 53))], [Math.min(...h)],
+    [mean(z), Math.min(...z), mean(n)],
+    [space(true).length, mean(space(true)), space(false).filter((value) => value > 0).length, 51],
+    [100 * given[29][tokens.indexOf("i")], loss(1, 30), loss(30, 99)],
+    [Math.min(...part(open, "z", 226, 46, 53)) > 0.9, Math.min(...h) > 0.5, h.length === 36,
+      Math.min(...space(true)) > 0, chance(30) < 0.005]];
+}"""
+
+
+def test_the_tour_says_what_is_true_and_shows_it(gates):
+    strip = gates.fill("strip")
+    *told, true = gates.page.evaluate(TOLD.replace("NET", NET))
+    assert all(true)
+    for run in ("stayed there for 8 characters", "same side for 36 characters"):
+        assert gates.page.get_by_text(run).count()  # as measured in all of the training text
+    strip.get_by_role("button", name="Take the tour").click()
+    box = strip.get_by_role("group", name="Tour")
+    for step, numbers in enumerate(told, 1):
+        words = box.inner_text()
+        assert f"{step} of 6" in words and strip.locator(".gw-strip-lit").count() == 1
+        for number in numbers:
+            whole = number > 50 or (step == 5 and number > 1)
+            shown = f"{number:.0f}" if whole else f"{number:.2f}"
+            assert re.search(rf"\b{shown}\b", words), (step, shown, words)
+        if step == 2:
+            strip.get_by_role("status").get_by_text("2 of 6. The gate").wait_for(state="attached")
+            box.get_by_role("button", name="Back").press("Enter")
+            assert "1 of 6" in box.inner_text()
+            box.get_by_role("button", name="Next").press("Enter")
+        box.get_by_role("button", name="End" if step == 6 else "Next").press("Enter")
+    assert not box.is_visible() and strip.locator(".gw-strip-lit").count() == 0
+    assert gates.page.evaluate("document.activeElement.textContent") == "Take the tour"
+    strip.get_by_role("button", name="Reset", exact=True).click()
+
+
+@BOTH
+def test_an_address_and_a_numbered_word_show_a_state_and_leave_the_history_alone(visit):
+    """Other anchors of the page lead where they led; a link copied there opens the same state."""
+    went = visit("gates")
+    page, strip = went.page, went.page.locator(".gru-widget[data-widget=strip]")
+    title = strip.locator(".gw-strip-lens .gw-strip-title")
+    field = strip.get_by_label("Text to read")
+    links = page.locator("a[data-state]")
+    links.nth(4).click()
+    title.get_by_text("Character 53 of 60, “y”, unit 226").wait_for()
+    assert strip.locator(".gw-strip-map .gw-strip-span").first.bounding_box()["width"] == 80
+    assert strip.locator("[id$=-maps]").evaluate("region => region === document.activeElement")
+    went.until(NEAR.format(".gw-strip-letters"))
+    links.nth(5).click()
+    title.get_by_text("Character 63 of 64").wait_for()
+    went.until(NEAR.format(".gw-strip-letters"))
+    page.go_back()
+    title.get_by_text("Character 53 of 60").wait_for()
+    went.until(NEAR.format("[data-state*='h&span']"))
+    field.fill("another")
+    links.nth(4).click()  # the address is this already
+    title.get_by_text("Character 53 of 60").wait_for()
+    went.until(NEAR.format(".gw-strip-letters"))
+    page.evaluate("location.hash = 'the-seams'")
+    went.until(NEAR.format("#the-seams"))
+    field.fill("<b>&+%")
+    strip.get_by_label("Order of the units").select_option("gate")
+    strip.get_by_role("button", name="candidate n").click()
+    strip.get_by_role("button", name="Copy link").click()
+    went.until("location.hash.startsWith('#strip?text=')")
+    address, shown = page.url, strip.locator("dl").inner_text()
+    page.goto("about:blank")
+    page.goto(address)
+    title.get_by_text("Character 6 of 6").wait_for()
+    assert strip.locator("dl").inner_text() == shown
+    assert strip.locator("canvas[role=img]:visible").count() == 3
+    page.evaluate("location.hash = 'strip?at=-3&unit=999&maps=%0&span=9-2&order=x&text=%E2%82%AC'")
+    title.get_by_text("Character 1 of 1, “space”, unit 256").wait_for()
+    assert went.wrong == []
+
+
+def test_a_span_finds_its_units_and_their_places_in_the_training_text(visit):
+    """By the keys, a drag and two taps; the list follows the rule that stands beside it."""
+    went = visit("gates", viewport={"width": 1200, "height": 900}, has_touch=True)
+    strip, page = went.fill("strip"), went.page
+    page.evaluate("gruModels['gru-256'].text = gruModels['gru-256'].text.slice(0, 400)")
+    found, letters = strip.locator(".gw-find"), strip.locator(".gw-strip-letters")
+    units = found.locator("li button")
+    strip.locator("[id$=-maps]").press("Home")
+    for _ in range(2):
+        strip.locator("[id$=-maps]").press("Shift+ArrowRight")
+    found.get_by_text("in the span “the” and outside").wait_for()
+    letters.evaluate("letters => letters.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    box = letters.bounding_box()
+    x, y = box["x"] + 5, box["y"] + 9
+    page.mouse.move(x + 40, y)
+    page.mouse.down()
+    for right in (50, 60, 70):
+        page.mouse.move(x + right, y)
+    page.mouse.up()
+    found.get_by_text("in the span “time” and outside").wait_for()
+    expected, number = page.evaluate(
+        """() => {
+          NET
+          const size = (steps, unit) =>
+            steps.reduce((sum, { h }) => sum + Math.abs(h[unit]), 0) / steps.length;
+          const steps = net.read("the time traveller for so it will be convenient to speak of him");
+          const inside = steps.slice(4, 8), outside = [...steps.slice(0, 4), ...steps.slice(8)];
+          const score = (unit) => size(inside, unit) - size(outside, unit);
+          const [best] = [...Array(256).keys()].sort((a, b) => score(b) - score(a));
+          const level = inside.reduce((sum, { h }) => sum + h[best], 0) / 4;
+          const sign = Math.sign(level);
+          const there = net.read(gruModels["gru-256"].text)
+            .filter(({ h }) => sign * h[best] >= sign * level);
+          return [`unit ${best + 1}: ${size(inside, best).toFixed(2)}, ` +
+            size(outside, best).toFixed(2), there.length];
+        }""".replace("NET", NET)
+    )
+    assert units.count() == 8 and units.first.inner_text() == expected
+    units.first.click()
+    strip.get_by_role("button", name="Where else").click()
+    strip.get_by_text(f"At {number} of 400 characters of the training text").wait_for()
+    assert number and strip.locator(".gw-find-context").count()
+    strip.get_by_label("Behind the text").select_option("unit")
+    assert strip.locator(".gw-strip-band").is_visible()
+    strip.get_by_role("button", name="Choose a span").tap()
+    page.wait_for_timeout(200)
+    box = letters.bounding_box()
+    for at in (9, 17):
+        page.touchscreen.tap(box["x"] + 10 * at + 5, box["y"] + 9)
+    found.get_by_text("in the span “traveller” and outside").wait_for()
+    strip.locator("[id$=-maps]").press("Escape")
+    found.get_by_text("No span is chosen.").wait_for()
+    assert went.wrong == []
 
 
 def test_the_two_orders_part_where_it_says(gates):

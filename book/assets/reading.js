@@ -63,7 +63,10 @@ document.addEventListener("DOMContentLoaded", () => setTimeout(() => {
     if (owner !== link || !parts.length) return;
     card.ariaLabel = link.textContent;
     card.replaceChildren(...parts);
+    card.style.fontSize = "";
     card.showPopover?.();
+    const wide = card.scrollWidth / card.clientWidth;
+    if (wide > 1) card.style.fontSize = `${Math.max(.6, 1 / wide)}rem`; // all of a formula, on a phone
     link.setAttribute("aria-describedby", card.id);
     place();
     for (const image of card.querySelectorAll("img")) image.addEventListener("load", place);

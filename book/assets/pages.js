@@ -1,6 +1,32 @@
 /* What the theme leaves undone on a page: it works without this script, too. */
 
+/* An address that ends in ?framework=torch chooses it, once, before the tabs look for the choice. */
+const asked = new URLSearchParams(location.search).get("framework")?.replace(/^torch$/, "pytorch");
+if (["mxnet", "pytorch"].includes(asked)) {
+  try {
+    localStorage.setItem("sphinx-design-tab-id-framework", asked);
+    history.replaceState(history.state, "", location.pathname + location.hash);
+  } catch { /* for this page only */ }
+}
+
 document.addEventListener("DOMContentLoaded", () => setTimeout(() => {
+  /* One switch for all tabs, in the bar that stays. */
+  const tabs = [...document.querySelectorAll("label[data-sync-group='framework']")].slice(0, 2);
+  if (tabs.length) {
+    const group = Object.assign(document.createElement("div"), { className: "framework", role: "group", ariaLabel: "Framework of the code" });
+    const buttons = tabs.map((label) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: label.textContent.trim() });
+      button.addEventListener("click", () => document.getElementById(label.htmlFor).click());
+      if (label.dataset.syncId === asked) button.click();
+      return button;
+    });
+    const tell = () => buttons.forEach((button, at) => { button.ariaPressed = document.getElementById(tabs[at].htmlFor).checked; });
+    document.addEventListener("change", tell);
+    tell();
+    group.append(...buttons);
+    document.querySelector(".article-header-buttons").prepend(group);
+  }
+
   /* The list of contents lies over the page on a phone: it goes once a heading is chosen. */
   const contents = document.getElementById("pst-secondary-sidebar-checkbox");
   for (const link of document.querySelectorAll(".bd-sidebar-secondary a[href^='#']")) {
@@ -30,7 +56,7 @@ document.addEventListener("DOMContentLoaded", () => setTimeout(() => {
       content.setAttribute("hidden", "until-found");
       content.addEventListener("beforematch", () => {
         input.checked = true;
-        input.dispatchEvent(new Event("change"));
+        input.dispatchEvent(new Event("change", { bubbles: true }));
         setTimeout(() => content.setAttribute("hidden", "until-found"));
       });
     }

@@ -192,7 +192,9 @@ def test_a_page_uses_the_width_and_shows_the_focus_and_what_is_cut_off(visit):
     page.set_viewport_size({"width": 1440, "height": 900})
     assert page.evaluate(UNSEEN) == [] and page.evaluate(CUT)[0] <= 1
     lines = page.evaluate("document.querySelector('.bd-article p').clientWidth / 16")
-    assert lines == 42, "of text, which stays narrow"
+    assert lines == 39, "of text, which stays narrow"
+    for face in ("italic 1em 'Book Text'", "bold 1em 'Book Text'", "bold 1em 'Book Mono'"):
+        went.until(f'document.fonts.check("{face}")')
     assert went.wrong == []
 
 
@@ -215,6 +217,46 @@ def test_the_contents_go_once_a_heading_is_chosen_and_a_number_leads_to_where_it
     folds[-1].click()
     page.locator(".solution").last.locator("p").last.wait_for()
     assert not page.get_by_label("Toggle hidden content").count() and went.wrong == []
+
+
+@BOTH
+@pytest.mark.parametrize("base", ["file", "http"])
+def test_a_reader_sees_what_a_link_leads_to_and_comes_back_to_where_the_page_was_left(
+    visit, server, base
+):
+    went = visit("gru-scratch", base=server if base == "http" else None)
+    page, card = went.page, went.page.locator(".preview")
+    seen = {"#fig-cell": "img", "references.html#id8": "text=Dive into deep learning"}
+    if base == "http":
+        seen |= {"rnn.html#fig-seam": "img", "rnn.html#equation-eq-base": "math"}
+    for address, what in seen.items():
+        link = page.locator(f"article a[href='{address}']:not(.headerlink)").first
+        link.hover()
+        card.locator(what).wait_for()
+        assert link.get_attribute("aria-describedby") == "preview"
+        assert card.evaluate("""card => [...card.querySelectorAll("img")].every(i => i.alt)
+          && card.getBoundingClientRect().right <= innerWidth && !card.querySelector("[id], a")""")
+        page.keyboard.press("Escape")
+        card.wait_for(state="hidden")
+    page.locator("article a[href='#fig-reach']").first.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    card.locator("figcaption").wait_for()
+    page.keyboard.press("Tab")
+    card.wait_for(state="hidden")
+    page.locator("#the-equations h2").evaluate("heading => heading.scrollIntoView()")
+    went.until("JSON.stringify(localStorage).includes('#the-equations')")
+    page.goto(address := page.url.split("#")[0])
+    offer = page.get_by_role("navigation", name="Where you were")
+    assert page.evaluate("scrollY") == 0
+    if base == "http":  # Firefox keeps what it knows of a file to that file
+        offer.get_by_role("button").click()
+        assert not offer.count()
+        page.goto(address.replace("gru-scratch", "index"))
+        assert "A GRU from scratch: 3.5. The equations" in offer.inner_text()
+    offer.get_by_role("link", name="3.5. The equations").click()
+    page.wait_for_url(f"{address}#the-equations")
+    assert not offer.count() and went.wrong == []
 
 
 @pytest.mark.parametrize("name", ["gru-scratch", "slides/gru-scratch"])

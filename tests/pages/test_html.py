@@ -173,3 +173,18 @@ def test_the_font_of_formulas_holds_every_sign_and_its_licence(html):
         there = {chr(code) for code in font.getBestCmap()}
         assert (drawn | italic | {"√"}) - there == set(), "see book/assets/formulas.css"
         assert "SIL Open Font License" in font["name"].getDebugName(13) and "MATH" in font
+
+
+def test_the_fonts_of_text_and_code_hold_their_letters_and_are_small(html, pages):
+    words = {"text": set(), "mono": set()}
+    for page in (BeautifulSoup(str(pages[path]), "html.parser") for path in html.glob("*.html")):
+        for part in page(["math", "script", "style", "nav"]):
+            part.decompose()
+        for code in page(["pre", "code"]):
+            words["mono"] |= set(code.extract().get_text())
+        words["text"] |= set(page.article.get_text() if page.article else "")
+    for path in [*(html / "_static").glob("text-*.woff2"), *(html / "_static").glob("mono-*.woff2")]:
+        with TTFont(path) as font:
+            there = {chr(code) for code in font.getBestCmap()}
+        assert words[path.name[:4]] - there <= set("\n\t★"), "see book/assets/fonts.css"
+        assert path.stat().st_size < 20_000

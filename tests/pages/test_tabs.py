@@ -195,9 +195,16 @@ def test_one_choice_turns_all_tabs_and_stays(visit):
     assert visible(page) == ["PyTorch"]
     page.goto(page.url.replace("gpu.html", "gates.html#fig-one"))
     assert visible(page) == ["PyTorch"] * 5
-    page.locator("label", has_text="MXNet").first.click()
+    switch = page.get_by_role("group", name="Framework of the code").get_by_role("button")
+    assert [each.get_attribute("aria-pressed") for each in switch.all()] == ["false", "true"]
+    switch.first.press("Enter")
     page.reload()
     assert visible(page) == ["MXNet"] * 5
+    page.goto(page.url.replace("gates.html#fig-one", "ask.html?framework=torch"))
+    assert page.url.endswith("ask.html") and not switch.count()
+    page.goto(page.url.replace("ask.html", "gates.html"))
+    assert visible(page) == ["PyTorch"] * 5
+    assert switch.last.get_attribute("aria-pressed") == "true"
     assert went.wrong == [] and all(url.startswith("file:") for url in went.asked)
 
 

@@ -765,7 +765,6 @@
       this.sort.value = SORTS[0].value;
       MAPS.forEach(({ symbol }, i) => this.open(i, OPEN.includes(symbol)));
       this.influence.exchange(false);
-      this.span = this.anchor = undefined;
       this.behind.value = BEHIND[0].value;
       this.choose(false, false);
     }
@@ -852,11 +851,12 @@
      * @param {boolean} [aloud]
      */
     choose(span, aloud = true) {
-      this.span = span ? [Math.min(...span), Math.max(...span)] : undefined;
+      this.span = span && this.text ? [Math.min(...span), Math.max(...span)] : undefined;
+      if (!this.span) this.anchor = undefined;
       const [from, to] = this.span ?? [0, -1];
       this.region.style.setProperty("--gw-from", String(from));
       this.region.style.setProperty("--gw-many", String(to - from + 1));
-      this.region.classList.toggle("gw-strip-spanned", Boolean(span));
+      this.region.classList.toggle("gw-strip-spanned", Boolean(this.span));
       if (!this.text) return;
       this.showUnits();
       if (aloud) this.live.say(() => this.finder.describe());
@@ -1007,6 +1007,7 @@
       const { written } = this.writer;
       this.text = this.typed + written;
       this.steps = this.reader.read(this.text);
+      if (this.span?.[1] >= this.text.length) this.choose(false, false);
       this.letters.replaceChildren(this.influence.shades, this.band, this.typed, make("b", {}, written),
         make("i", { class: "gw-strip-span" }));
       this.draw();

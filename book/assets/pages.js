@@ -25,6 +25,7 @@ document.addEventListener("DOMContentLoaded", () => setTimeout(() => {
     tell();
     group.append(...buttons);
     document.querySelector(".article-header-buttons").prepend(group);
+    document.documentElement.classList.add("switched");
   }
 
   /* The list of contents lies over the page on a phone: it goes once a heading is chosen. */

@@ -15,6 +15,7 @@ from mxnet import cpu, gluon
 
 import d2l_gru
 import d2l_gru.torch as on_torch
+from d2l_gru.mxnet.concise import FastGRU
 
 pytestmark = pytest.mark.usefixtures("torch", "seeded")
 VOCAB = d2l_gru.Vocab(list("abcdef"))
@@ -29,9 +30,9 @@ def scratch(framework, cls=None, **replaced):
     return framework.large(make(V, H, framework.cpu, d2l.get_params, **functions), 2)
 
 
-def concise(framework, cls=None, **layer):
+def concise(framework, cls=None, layer=None, **options):
     make = cls or framework.d2l.RNNModel
-    model = make(framework.layer("GRU", V, H, **layer), V)
+    model = make(layer or framework.layer("GRU", V, H, **options), V)
     model.prepare(framework.cpu)
     return framework.large(model, 2)
 
@@ -71,6 +72,7 @@ MODELS = {
     "scratch": lambda: drawn("scratch"),
     "concise": lambda: drawn("concise"),
     "two layers": lambda: drawn("concise", num_layers=2),
+    "a fast layer": lambda: MX().large(concise(MX(), layer=FastGRU(H, input_size=V)), 0.35),
     "the book's size, scratch": lambda: drawn("scratch", 28, 256, scale=0.1),
     "the book's size, concise": lambda: drawn("concise", 28, 256, scale=0.1),
 }

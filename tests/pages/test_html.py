@@ -70,6 +70,17 @@ def test_a_page_waits_for_one_style_sheet_with_the_icons_that_are_shown(html, pa
     assert (html / "_static" / "pages.css").read_text() == css
 
 
+def test_rules_for_what_no_page_has_are_left_out():
+    css = """/* .a {} */ .a, .b:not(.b, .a) { x: 1 } .b { x: 2 } p, [z=".b"] { x: 3 } #b .a { x: 4 }
+    @media print { .b { x: 5 } } @media print { .b, .a:is(.b) p { x: 6 } } @font-face { x: 7 }
+    .a\\/2 { x: 8 } @keyframes b { 0% { x: 9 } }"""
+    kept = styles.cut_rules(css, {"a"}).split()
+    assert "".join(kept) == (
+        '.a{x:1}p,[z=".b"]{x:3}@mediaprint{.a:is(.b)p{x:6}}@font-face{x:7}.a\\/2{x:8}'
+        "@keyframesb{0%{x:9}}"
+    )
+
+
 def test_links_lead_somewhere(pages):
     broken = []
     for path, page in pages.items():

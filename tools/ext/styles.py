@@ -1,7 +1,7 @@
-"""One style sheet for all pages, with those icons only that they show.
+"""One style sheet for all pages, with those rules and icons only that they use.
 
-A browser draws nothing before each style sheet is there.  A page asks for fifteen, and one of them
-names two thousand icons.
+A browser draws nothing before each style sheet is there.  A page asks for fifteen, most of whose
+rules are for what no page has, and one of them names two thousand icons.
 """
 
 import hashlib
@@ -14,6 +14,8 @@ LINK = re.compile(r'<link (?![^>]*media=)[^>]*href="_static/([^"?]+\.css)[^>]*>\
 PARTS = re.compile(r'data-parts="([^"]*)"')
 ICON = re.compile(r'((?:\.fa-[\w-]+:+before,?)+)\{content:"\\(\w+)"\}')
 NAME = re.compile(r"\bfa-[\w-]+")
+RULE = re.compile(r"([^{};]+)(\{[^{}]*\})")
+EMPTY = re.compile(r"@(?:media|supports|container)[^{};]*\{\s*\}")
 
 
 def read(path, static):
@@ -32,6 +34,23 @@ def parts(page):
     return joined[1].split() if joined else LINK.findall(page)
 
 
+def cut_rules(css, words):
+    """Leave out rules for classes and ids that are no words of any page or script."""
+
+    def used(selector):
+        plain = re.sub(r"\[[^\]]*\]|\((?:[^()]|\([^()]*\))*\)", "", selector)
+        return "\\" in plain or words.issuperset(re.findall(r"[.#]([a-zA-Z_-][\w-]*)", plain))
+
+    def cut(rule):
+        if rule[1].lstrip().startswith("@"):
+            return rule[0]
+        kept = filter(used, re.split(r",(?![^()]*\))", rule[1]))
+        return selectors + rule[2] if (selectors := ",".join(kept)) else ""
+
+    css = RULE.sub(cut, re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL))
+    return EMPTY.sub("", css)
+
+
 def join(static, pages):
     """Write the style sheet of the pages, given by their paths, and return them with it alone."""
     names = dict.fromkeys(name for page in pages.values() for name in parts(page))
@@ -39,6 +58,10 @@ def join(static, pages):
     css = "\n".join(read((static / name).resolve(), static.resolve()) for name in names)
     css = ICON.sub(lambda rule: rule[0] if shown & {*NAME.findall(rule[1])} else "", css)
     cut_icons(static, {rule[2] for rule in ICON.finditer(css)})
+    folders = static, static / "scripts", static.parent / "widgets"
+    scripts = (path for folder in folders for path in folder.glob("*.js"))
+    texts = [*pages.values(), *(path.read_text("utf-8") for path in scripts)]
+    css = cut_rules(css, {word for text in texts for word in re.findall(r"[\w-]+", text)})
     (static / JOINED).write_text(css, "utf-8")
     version = hashlib.sha256(css.encode()).hexdigest()[:8]
     mended = {}

@@ -173,7 +173,6 @@ def visible(page):
     )
 
 
-@BOTH
 def test_the_search_of_the_browser_opens_the_other_tab(visit):
     """A link to a text searches for it."""
     went = visit("ask")

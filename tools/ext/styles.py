@@ -10,6 +10,7 @@ import re
 from fontTools import subset
 
 JOINED = "pages.css"
+TEXT = "sections.js"  # of search.py, written before or after this
 LINK = re.compile(r'<link (?![^>]*media=)[^>]*href="_static/([^"?]+\.css)[^>]*>\n?')
 PARTS = re.compile(r'data-parts="([^"]*)"')
 ICON = re.compile(r'((?:\.fa-[\w-]+:+before,?)+)\{content:"\\(\w+)"\}')
@@ -59,7 +60,7 @@ def join(static, pages):
     css = ICON.sub(lambda rule: rule[0] if shown & {*NAME.findall(rule[1])} else "", css)
     cut_icons(static, {rule[2] for rule in ICON.finditer(css)})
     folders = static, static / "scripts", static.parent / "widgets"
-    scripts = (path for folder in folders for path in folder.glob("*.js"))
+    scripts = (path for folder in folders for path in folder.glob("*.js") if path.name != TEXT)
     texts = [*pages.values(), *(path.read_text("utf-8") for path in scripts)]
     css = cut_rules(css, {word for text in texts for word in re.findall(r"[\w-]+", text)})
     (static / JOINED).write_text(css, "utf-8")

@@ -34,6 +34,15 @@ document.addEventListener("DOMContentLoaded", () => setTimeout(() => {
     link.addEventListener("click", () => { if (contents.checked) contents.click(); });
   }
 
+  /* A formula that scrolls takes the keyboard, where it has no number that does. */
+  const sized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll("div.math:not(:has(a))").forEach((formula) => sized.observe(formula));
+
   /* A fold is named after what it shows. */
   for (const button of document.querySelectorAll(".admonition > .admonition-title > .toggle-button")) {
     const box = button.closest(".admonition"), [title] = box.firstElementChild.childNodes;

@@ -3,24 +3,14 @@
  * time, Adam, and clipping.
  *
  * All is inside one function without anything around it, since its source is also that of a worker:
- * a page opened as a file may start one only from text that it has.
+ * a page opened as a file may start one only from text that it has. It needs gru.js.
  */
 (function (root) {
   "use strict";
 
-  function learning() {
+  /** @param {(seed: number) => () => number} randomFrom  of gru.js */
+  function learning(randomFrom) {
     const sigmoid = (/** @type {number} */ x) => 1 / (1 + Math.exp(-x));
-
-    /** Numbers in [0, 1) that a seed determines (mulberry32), as in gru.js. */
-    function randomFrom(/** @type {number} */ seed) {
-      let state = seed >>> 0;
-      return () => {
-        state = (state + 0x6d2b79f5) >>> 0;
-        let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-        mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-        return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-      };
-    }
 
     /**
      * The layout of the parameters in one array: gates are stacked r, z, n, as in gru.js.
@@ -208,8 +198,7 @@
   }
 
   /** What the worker does: it trains for a moment, says how it went, and listens. */
-  function work() {
-    const { Learner } = learning();
+  function work({ Learner }) {
     let learner = null, setting = {}, running = false;
     function turn() {
       if (!running || !learner) return;
@@ -240,6 +229,7 @@
     };
   }
 
-  const source = `"use strict";\n${learning}\n(${work})();`;
-  root.gruLearn = { ...learning(), source };
+  const { randomFrom } = root.gru;
+  const source = `"use strict";\n(${work})((${learning})(${randomFrom}));`;
+  root.gruLearn = { ...learning(randomFrom), source };
 })(globalThis);
